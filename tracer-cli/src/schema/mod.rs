@@ -1,0 +1,7 @@
+//! The event schema: one set of tables that decoder, reader, writer, formatter and listings share.
+
+pub mod convert;
+pub mod tables;
+pub mod types;
+
+pub use types::*;
