@@ -1,1 +1,30 @@
-fn main() {}
+//! `cargo xtask …`: everything that is not `cargo build`. One module per subcommand.
+
+mod tables;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", about = "Everything that is not `cargo build`")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make the Rust tables of the event schema from `data/`
+    Tables(tables::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Args::parse().command {
+        Command::Tables(args) => tables::run(&args),
+    }
+}
+
+/// The top folder of the workspace.
+fn root() -> std::path::PathBuf {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}

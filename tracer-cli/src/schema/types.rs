@@ -204,6 +204,10 @@ pub enum ParamType {
     Enumflags8 = 44,
     Enumflags16 = 45,
     Enumflags32 = 46,
+    /// i32, otherwise as [`ParamType::Fd`]; iterator events only.
+    Fd32 = 47,
+    /// i32, otherwise as [`ParamType::Pid`]; iterator events only.
+    Pid32 = 48,
 }
 
 /// `PF_*`: how a number is printed.
