@@ -1,3 +1,6 @@
-//! What is my system doing? System call tracing for Linux, live or from a recording.
+//! tracer: what is my system doing? System call tracing for Linux, live or from a recording.
 
+pub mod event;
+pub mod fields;
 pub mod schema;
+pub mod state;

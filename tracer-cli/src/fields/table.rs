@@ -1,0 +1,158 @@
+//! The field table: every field is defined once, by a [`Field`], and from there filtered, printed,
+//! listed, exported and documented.
+
+use super::value::Value;
+use crate::schema::{ParamFormat, ParamType};
+use crate::state::Context;
+use std::cell::Cell;
+
+/// Groups of fields as listed by `-l`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// `evt`, for all event sources.
+    Evt,
+    /// `evt`, for system calls.
+    EvtSyscall,
+    Process,
+    User,
+    Group,
+    Fd,
+    FsPath,
+    Fdlist,
+}
+
+/// Whether a field takes an argument: `proc.aname[2]`, `evt.arg.fd`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arg {
+    None,
+    Optional,
+    Required,
+}
+
+bitflags::bitflags! {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub struct FieldFlags: u32 {
+        /// Only in filters.
+        const FILTER_ONLY = 1;
+        /// Only in output; not listed.
+        const PRINT_ONLY = 2;
+        /// Usable, not listed.
+        const TABLE_ONLY = 4;
+        /// Has a list of values.
+        const LIST = 8;
+        /// A check holds when any of several values satisfies it, and `!=` when all do
+        /// (both ends of a connection, all ancestors).
+        const ANY = 16;
+        const DEPRECATED = 32;
+        const NO_TRANSFORMER = 64;
+        const NO_RHS = 128;
+    }
+}
+
+/// The argument of a field as it was typed, with what it means resolved once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FieldArg {
+    /// The text between the brackets or after the dot.
+    pub text: String,
+    /// The text as a number when it is one.
+    pub index: Option<u32>,
+}
+
+/// Reads a field: calls `emit` once per value, not at all when there is none.
+pub type Extract = fn(&Extraction<'_>, Option<&FieldArg>, &mut dyn FnMut(Value<'_>));
+
+/// What an extractor reads from.
+pub struct Extraction<'a> {
+    pub context: Context<'a>,
+    pub options: &'a ExtractOptions,
+    scratch: Cell<Vec<u8>>,
+}
+
+/// Choices of the command line that change values.
+#[derive(Debug, Clone, Default)]
+pub struct ExtractOptions {
+    /// Ports as service names and addresses as host names (`-R`).
+    pub resolve_names: bool,
+    /// Format of `evt.outputtime`.
+    pub time: TimeMode,
+    /// How buffers inside `evt.args` are printed.
+    pub buffer: BufferMode,
+    /// Buffers are not cut at 80 characters (`-v`).
+    pub whole_buffers: bool,
+}
+
+/// `-t`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TimeMode {
+    #[default]
+    Hour,
+    Absolute,
+    Relative,
+    /// Between enter and exit.
+    Delta,
+    /// Since the previous printed event.
+    PreviousDelta,
+}
+
+/// `-A`, `-x`, `-X`, `-b`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BufferMode {
+    #[default]
+    Printable,
+    Ascii,
+    Hex,
+    HexAscii,
+    Base64,
+}
+
+impl<'a> Extraction<'a> {
+    pub fn new(context: Context<'a>, options: &'a ExtractOptions, scratch: Vec<u8>) -> Self {
+        Self { context, options, scratch: Cell::new(scratch) }
+    }
+
+    /// Gives the scratch memory back for the next event.
+    pub fn into_scratch(self) -> Vec<u8> {
+        self.scratch.into_inner()
+    }
+
+    /// Builds a text in reused memory and hands it on: no allocation in the steady state.
+    pub fn text<R>(&self, build: impl FnOnce(&mut Vec<u8>), then: impl FnOnce(&[u8]) -> R) -> R {
+        let mut buffer = self.scratch.take();
+        buffer.clear();
+        build(&mut buffer);
+        let result = then(&buffer);
+        self.scratch.set(buffer);
+        result
+    }
+}
+
+/// One field.
+pub struct Field {
+    pub name: &'static str,
+    pub class: Class,
+    pub ty: ParamType,
+    pub format: ParamFormat,
+    pub flags: FieldFlags,
+    pub arg: Arg,
+    /// One or two sentences for `-l`.
+    pub doc: &'static str,
+    pub extract: Extract,
+}
+
+/// A field with its argument, as a filter or a template names it.
+#[derive(Clone)]
+pub struct FieldRef {
+    pub field: &'static Field,
+    pub arg: Option<FieldArg>,
+    /// The type of the value: of `evt.rawarg.x` that of the parameter, else the field's own.
+    pub ty: ParamType,
+    pub format: ParamFormat,
+}
+
+impl FieldRef {
+    /// Calls `emit` once per value.
+    #[inline]
+    pub fn extract(&self, from: &Extraction<'_>, emit: &mut dyn FnMut(Value<'_>)) {
+        (self.field.extract)(from, self.arg.as_ref(), emit);
+    }
+}

@@ -1,0 +1,112 @@
+//! What is known of one thread.
+//!
+//! Facts that belong to the process (cwd, environment, fd table, memory …) are kept on its main
+//! thread (`tid == pid`); readers ask [`super::State::process_of`].
+
+use super::fd_table::FdTable;
+use crate::schema::EventType;
+use bstr::BString;
+use std::rc::Rc;
+
+/// Unset user or group id.
+pub const NO_ID: u32 = u32::MAX;
+
+bitflags::bitflags! {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub struct ThreadFlags: u32 {
+        /// The thread ended; it is kept while something may still ask for it.
+        const DEAD = 1;
+        /// Made up because nothing could be learnt about it: its text fields have no value.
+        const UNKNOWN = 2;
+        /// Its stdin or stdout was replaced by a dup: part of a pipeline.
+        const PIPE_SOURCE = 4;
+        const PIPE_TARGET = 8;
+        /// Inherits orphaned children (`PR_SET_CHILD_SUBREAPER`).
+        const REAPER = 16;
+        /// Its ids in its own pid namespace differ from the host's.
+        const IN_PID_NS = 32;
+        /// Created from the child's own clone event before the parent's was seen.
+        const FROM_CHILD = 64;
+        const EXE_WRITABLE = 128;
+        const EXE_UPPER_LAYER = 256;
+        const EXE_LOWER_LAYER = 512;
+        const EXE_FROM_MEMFD = 1024;
+        /// Its name was changed since it started (exec or `PR_SET_NAME`).
+        const NAME_CHANGED = 2048;
+    }
+}
+
+/// The last event of a thread, for pairing enter with exit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LastEvent {
+    pub ty: Option<EventType>,
+    /// ns since the epoch.
+    pub ts: u64,
+    pub cpu: u16,
+    /// fd that the enter event used.
+    pub fd: Option<i64>,
+}
+
+/// One thread; text fields are raw bytes of the traced system.
+#[derive(Debug, Clone)]
+pub struct Thread {
+    pub tid: i64,
+    pub pid: i64,
+    /// Parent process.
+    pub ptid: i64,
+    /// Ids in the innermost pid namespace.
+    pub vtid: i64,
+    pub vpid: i64,
+    pub sid: i64,
+    pub pgid: i64,
+    pub vpgid: i64,
+    pub comm: BString,
+    /// First argument, as the program was called.
+    pub exe: BString,
+    /// Absolute path of the executable.
+    pub exepath: BString,
+    /// Arguments after the first, each with a final NUL. Shared with forked children.
+    pub args: Rc<[u8]>,
+    /// `NAME=value` strings, each with a final NUL. Of the process.
+    pub env: Rc<[u8]>,
+    /// With a final `/`. Of the process.
+    pub cwd: BString,
+    pub root: BString,
+    pub uid: u32,
+    pub gid: u32,
+    pub loginuid: u32,
+    /// Device number of the controlling terminal, 0 when none.
+    pub tty: u32,
+    pub cap_inheritable: u64,
+    pub cap_permitted: u64,
+    pub cap_effective: u64,
+    /// `subsystem=path` strings, each with a final NUL.
+    pub cgroups: Rc<[u8]>,
+    /// Soft limit of open files, negative when unknown.
+    pub fd_limit: i64,
+    /// KiB. Of the process.
+    pub vm_size: u32,
+    pub vm_rss: u32,
+    pub vm_swap: u32,
+    pub major_faults: u64,
+    pub minor_faults: u64,
+    pub exe_ino: u64,
+    /// ns since the epoch.
+    pub exe_ino_ctime: u64,
+    pub exe_ino_mtime: u64,
+    /// ns since the epoch, 0 when unknown.
+    pub clone_ts: u64,
+    pub last_exec_ts: u64,
+    pub pidns_init_start_ts: u64,
+    pub flags: ThreadFlags,
+    pub last: LastEvent,
+    /// Threads of the group that are alive, counted on the main thread.
+    pub live_threads: u32,
+    /// Of the process: kept on the main thread.
+    pub fds: FdTable,
+    /// ns of CPU time up to the last switch event, for `thread.exectime`.
+    pub exec_time: u64,
+    pub last_switch_ts: u64,
+    /// Time of the last access, ns since the epoch, for eviction.
+    pub last_access: u64,
+}

@@ -1,0 +1,136 @@
+//! The capture plan: what the probe copies for each system call.
+//!
+//! User space writes one [`CallPlan`] per system call number; growing coverage means growing data.
+
+/// Entries of a plan map: numbers at and above are not traced (x86_64 and i386 end well below).
+pub const PLAN_ENTRIES: u32 = 512;
+/// Pieces one call can copy.
+pub const MAX_PIECES: usize = 6;
+
+/// Bits of [`CallPlan::flags`].
+pub mod want {
+    /// Emit a record when the call begins.
+    pub const ENTER: u16 = 1;
+    /// Emit a record when the call returns.
+    pub const EXIT: u16 = 2;
+}
+
+/// How one piece is found. The operands are those of [`PiecePlan`].
+pub mod piece {
+    pub const NONE: u8 = 0;
+    /// NUL-terminated string at `args[arg]`, at most `limit` bytes.
+    pub const STR: u8 = 1;
+    /// Bytes at `args[arg]`; the length is `len` (see [`super::len`]), at most `limit` and, when
+    /// `limit` is 0, the snap length.
+    pub const BUF: u8 = 2;
+    /// The file behind the fd (see [`super::FD_RESULT`]): `record::FileFacts`.
+    pub const FD_FILE: u8 = 3;
+    /// The socket behind the fd: `record::SocketFacts`.
+    pub const FD_SOCKET: u8 = 4;
+    /// `record::MemoryFacts` of the caller.
+    pub const MEMORY: u8 = 5;
+    /// Data gathered from the `struct iovec` array at `args[arg]` with `args[arg + 1]` entries:
+    /// as many bytes as `len` says, at most the snap length. Vector program only.
+    pub const IOVEC_DATA: u8 = 6;
+    /// The `struct msghdr` at `args[arg]`. Any program.
+    pub const MSGHDR: u8 = 7;
+    /// The address in the `msghdr` at `args[arg]`. Vector program only.
+    pub const MSG_NAME: u8 = 8;
+    /// The iovec array of the `msghdr` at `args[arg]`. Any program.
+    pub const MSG_IOV: u8 = 9;
+    /// The data of the `msghdr` at `args[arg]`. Vector program only.
+    pub const MSG_DATA: u8 = 10;
+    /// The control data of the `msghdr` at `args[arg]`, at most `limit`. Vector program only.
+    pub const MSG_CONTROL: u8 = 11;
+    /// `record::TaskFacts` of the caller. Task program only.
+    pub const TASK: u8 = 12;
+    /// The memory that holds the arguments of the program (strings with their NULs).
+    pub const ARG_AREA: u8 = 13;
+    /// The memory that holds its environment.
+    pub const ENV_AREA: u8 = 14;
+    /// Path of the executable: components from the file up to the root, each with its NUL.
+    pub const EXE_PATH: u8 = 15;
+    /// Path of the control group in the default hierarchy, in the same form.
+    pub const CGROUP_PATH: u8 = 16;
+    /// Strings of the NULL-terminated pointer array at `args[arg]`, each with its NUL.
+    pub const STR_ARRAY: u8 = 17;
+    /// Path of the file behind the fd, in the form of `EXE_PATH`. Task program only.
+    pub const FD_PATH: u8 = 18;
+}
+
+/// Where the length of a `BUF` comes from.
+pub mod len {
+    /// `limit` bytes.
+    pub const FIXED: u8 = 0;
+    /// The result of the call; nothing when it failed.
+    pub const RESULT: u8 = 1;
+    /// `args[len_arg]`.
+    pub const ARG: u8 = 2;
+    /// The result when it is positive, else `args[len_arg]`.
+    pub const RESULT_OR_ARG: u8 = 3;
+    /// `args[len_arg]` times 8 (`struct pollfd`).
+    pub const ARG_X8: u8 = 4;
+    /// `args[len_arg]` times 16 (`struct iovec`).
+    pub const ARG_X16: u8 = 5;
+    /// The 32-bit integer that `args[len_arg]` points to.
+    pub const ARG_POINTS: u8 = 6;
+    /// `args[len_arg]` times 6 (`struct sembuf`).
+    pub const ARG_X6: u8 = 7;
+}
+
+/// When a piece is copied; bits of [`PiecePlan::when`].
+pub mod when {
+    pub const ENTER: u8 = 1;
+    /// At the exit of a call that succeeded.
+    pub const SUCCESS: u8 = 2;
+    /// At the exit of a call that failed.
+    pub const FAILURE: u8 = 4;
+    pub const EXIT: u8 = SUCCESS | FAILURE;
+}
+
+/// [`PiecePlan::arg`] of `FD_*` pieces: the fd is the result of the call.
+pub const FD_RESULT: u8 = 7;
+
+/// Which program makes the record of a call.
+pub mod program {
+    /// The table-driven one.
+    pub const PLAIN: u8 = 0;
+    /// Facts about the task: clone, exec and their kin.
+    pub const TASK: u8 = 1;
+    /// iovec and msghdr.
+    pub const VECTOR: u8 = 2;
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PiecePlan {
+    /// One of [`piece`].
+    pub kind: u8,
+    /// Argument that holds the address or the fd.
+    pub arg: u8,
+    /// One of [`len`].
+    pub len: u8,
+    pub len_arg: u8,
+    /// Bits of [`when`].
+    pub when: u8,
+    pub _pad: u8,
+    /// Bytes; 0: the snap length.
+    pub limit: u16,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallPlan {
+    /// Bits of [`want`].
+    pub flags: u16,
+    /// Argument words to copy, at most 6.
+    pub args: u8,
+    /// Entries of `piece` in use.
+    pub pieces: u8,
+    /// One of [`program`], at exit.
+    pub program: u8,
+    pub _pad: [u8; 3],
+    pub piece: [PiecePlan; MAX_PIECES],
+}
+const _: () = assert!(size_of::<PiecePlan>() == 8);
+const _: () = assert!(size_of::<CallPlan>() == 56);
