@@ -3,4 +3,5 @@
 pub mod event;
 pub mod fields;
 pub mod schema;
+pub mod source;
 pub mod state;

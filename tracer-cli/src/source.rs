@@ -1,0 +1,62 @@
+//! Where events come from: the kernel or a capture, behind one trait.
+
+use crate::event::Event;
+use crate::state::State;
+
+/// What a source has to say.
+pub enum Next<'a> {
+    /// An event, borrowed until the next call.
+    Event(Event<'a>),
+    /// Nothing for now (live): a good moment to flush. The call has already waited a little.
+    Idle,
+    /// There will be no more events.
+    End,
+}
+
+/// Why a source cannot go on; printed as one line that says what, where and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    #[error("{0}")]
+    Failed(String),
+    #[error("{what}: {cause}")]
+    Io { what: String, cause: std::io::Error },
+}
+
+/// What became of the events of one CPU.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CpuCounts {
+    /// Events that should have been delivered: `delivered` + `lost`.
+    pub attempted: u64,
+    pub delivered: u64,
+    /// There was no room in the ring.
+    pub lost: u64,
+}
+
+/// Counts of a source so far.
+#[derive(Debug, Clone, Default)]
+pub struct SourceCounts {
+    /// Per CPU, in CPU order; empty for captures that do not say.
+    pub cpus: Vec<CpuCounts>,
+    /// Events delivered after one with a later time.
+    pub late: u64,
+    /// Pieces of memory that could not be read.
+    pub unreadable: u64,
+}
+
+/// A stream of events in time order.
+pub trait Source {
+    /// Fills the state with what the source knows before its first event (processes, fds, users).
+    fn load_state(&mut self, state: &mut State) -> Result<(), SourceError>;
+
+    /// The next event. Live sources wait at most some milliseconds and then say [`Next::Idle`].
+    fn next(&mut self) -> Result<Next<'_>, SourceError>;
+
+    /// Stop taking new events; what is already buffered is still delivered, then [`Next::End`].
+    fn stop(&mut self);
+
+    fn counts(&mut self) -> SourceCounts;
+
+    /// Learns about a thread the state does not have (live: from /proc), `None` when it is gone or
+    /// the source has nothing but its events.
+    fn look_up(&mut self, tid: i64) -> Option<Box<crate::state::thread::Thread>>;
+}
