@@ -77,3 +77,12 @@ fn rustfmt(root: &Path, text: &str) -> anyhow::Result<String> {
     }
     Ok(String::from_utf8(done.stdout)?)
 }
+
+#[cfg(test)]
+mod tests {
+    /// Whoever edits `data/` learns here that the tables were not made again.
+    #[test]
+    fn tables_are_in_step_with_data() {
+        super::run(&super::Args { check: true }).unwrap();
+    }
+}
