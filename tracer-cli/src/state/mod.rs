@@ -1,6 +1,7 @@
 //! Everything tracer knows about the traced system. The inspector is the only writer; fields,
 //! filters and sinks read [`State`] through a [`Context`].
 
+pub mod enter_params;
 pub mod fd;
 pub mod fd_table;
 pub mod thread;

@@ -3,6 +3,7 @@
 //! Facts that belong to the process (cwd, environment, fd table, memory …) are kept on its main
 //! thread (`tid == pid`); readers ask [`super::State::process_of`].
 
+use super::enter_params::EnterParams;
 use super::fd_table::FdTable;
 use crate::schema::EventType;
 use bstr::BString;
@@ -104,9 +105,77 @@ pub struct Thread {
     pub live_threads: u32,
     /// Of the process: kept on the main thread.
     pub fds: FdTable,
-    /// ns of CPU time up to the last switch event, for `thread.exectime`.
+    /// ns of CPU time over all switch events seen (`thread.totexectime`).
     pub exec_time: u64,
+    /// ns of CPU time that the last switch event ended (`thread.exectime`).
+    pub exec_slice: u64,
     pub last_switch_ts: u64,
     /// Time of the last access, ns since the epoch, for eviction.
     pub last_access: u64,
+    /// Parameters of the enter event that is waiting for its exit, where the exit may need them.
+    pub enter: EnterParams,
+}
+
+impl Thread {
+    /// A thread of which only the ids are known; namespace ids are taken to be the same.
+    pub fn new(tid: i64, pid: i64) -> Self {
+        let nothing: Rc<[u8]> = Rc::from([]);
+        Self {
+            tid,
+            pid,
+            ptid: -1,
+            vtid: tid,
+            vpid: pid,
+            sid: -1,
+            pgid: -1,
+            vpgid: -1,
+            comm: BString::default(),
+            exe: BString::default(),
+            exepath: BString::default(),
+            args: Rc::clone(&nothing),
+            env: Rc::clone(&nothing),
+            cwd: BString::default(),
+            root: BString::default(),
+            uid: NO_ID,
+            gid: NO_ID,
+            loginuid: NO_ID,
+            tty: 0,
+            cap_inheritable: 0,
+            cap_permitted: 0,
+            cap_effective: 0,
+            cgroups: nothing,
+            fd_limit: -1,
+            vm_size: 0,
+            vm_rss: 0,
+            vm_swap: 0,
+            major_faults: 0,
+            minor_faults: 0,
+            exe_ino: 0,
+            exe_ino_ctime: 0,
+            exe_ino_mtime: 0,
+            clone_ts: 0,
+            last_exec_ts: 0,
+            pidns_init_start_ts: 0,
+            flags: ThreadFlags::empty(),
+            last: LastEvent::default(),
+            live_threads: 0,
+            fds: FdTable::default(),
+            exec_time: 0,
+            exec_slice: 0,
+            last_switch_ts: 0,
+            last_access: 0,
+            enter: EnterParams::default(),
+        }
+    }
+
+    /// A stand-in for a thread that nothing could be learnt about.
+    pub fn unknown(tid: i64, pid: i64) -> Self {
+        Self { flags: ThreadFlags::UNKNOWN, ..Self::new(tid, pid) }
+    }
+
+    /// Whether this is the main thread of its process.
+    #[inline]
+    pub fn is_main(&self) -> bool {
+        self.tid == self.pid
+    }
 }
