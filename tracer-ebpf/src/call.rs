@@ -1,0 +1,262 @@
+//! `sys_enter` and `sys_exit`.
+
+use crate::copy::{arg, body_len, nothing, user_bytes, user_string, wanted};
+use crate::emit;
+use crate::file;
+use crate::kernel::{opaque, setting};
+use crate::maps::{EXIT_PROGRAMS, EXIT_PROGRAMS_RAW, PLANS, PLANS_COMPAT, SCRATCH, Scratch};
+use crate::regs::{RawRegs, Regs, TypedRegs};
+use crate::task;
+use crate::vector;
+use aya_ebpf::{
+    EbpfContext,
+    helpers::generated as helper,
+    macros::{btf_tracepoint, raw_tracepoint},
+    maps::ProgramArray,
+    programs::{BtfTracePointContext, RawTracePointContext},
+};
+use tracer_common::{
+    plan::{CallPlan, MAX_PIECES, PiecePlan, piece, program, want, when},
+    record::{HEADER_LEN, RecordHeader, flag, kind, piece_status},
+};
+
+/// `rt_sigreturn` and `sigreturn` restore the registers of the interrupted program, with -1 in place
+/// of the number.
+const NR_RT_SIGRETURN: u16 = 15;
+const NR_SIGRETURN_COMPAT: u16 = 173;
+
+/// Which pieces a program can make.
+#[derive(Clone, Copy, PartialEq)]
+enum Reach {
+    Plain,
+    Task,
+    Vector,
+}
+
+struct Call {
+    plan: &'static CallPlan,
+    number: u16,
+    compat: bool,
+}
+
+/// The plan of the call in `regs` if records in this direction are wanted of it.
+#[inline(always)]
+fn wanted_call<R: Regs>(regs: &R, nr: u64, direction: u16) -> Option<Call> {
+    let compat = regs.is_compat();
+    let nr = nr as u32;
+    let number = match (nr, compat) {
+        (u32::MAX, false) => NR_RT_SIGRETURN,
+        (u32::MAX, true) => NR_SIGRETURN_COMPAT,
+        _ if nr > u16::MAX as u32 => return None,
+        _ => nr as u16,
+    };
+    let plan = if compat { PLANS_COMPAT.get(number as u32) } else { PLANS.get(number as u32) }?;
+    if plan.flags & direction == 0 {
+        return None;
+    }
+    Some(Call { plan, number, compat })
+}
+
+#[inline(always)]
+fn scratch() -> Option<*mut Scratch> {
+    // SAFETY: no arguments.
+    let cpu = unsafe { helper::bpf_get_smp_processor_id() };
+    let entry = SCRATCH.get_ptr_mut(cpu as u32);
+    if entry.is_none()
+        && let Some(c) = emit::counters()
+    {
+        c.attempted += 1;
+        c.lost_no_ring += 1;
+    }
+    entry
+}
+
+/// Fills header and argument words.
+#[inline(always)]
+fn begin<R: Regs>(s: *mut Scratch, call: &Call, regs: &R, id: u64, result: i64, what: u8) {
+    regs.save_args(s, call.compat);
+    let count = (call.plan.args & 7) as u64;
+    // SAFETY: `s` is this CPU's scratch entry, which only this program uses now.
+    unsafe {
+        (*s).header = RecordHeader {
+            time: emit::now(),
+            result,
+            tid: id as u32,
+            tgid: (id >> 32) as u32,
+            len: (count * 8) as u32,
+            number: call.number,
+            kind: what,
+            flags: if call.compat { flag::COMPAT } else { 0 },
+            args: count as u8,
+            pieces: 0,
+            _pad: [0; 6],
+        };
+    }
+}
+
+#[inline(always)]
+fn finish(s: *mut Scratch) {
+    let len = body_len(s) & 0x1_ffff;
+    let total = opaque(HEADER_LEN as u64 + len);
+    if total > 0x2_0000 {
+        return;
+    }
+    // SAFETY: `s` is valid.
+    let time = unsafe { (*s).header.time };
+    emit::send(s.cast::<u8>().cast_const(), total, time);
+}
+
+/// Copies one piece if it is due.
+#[inline(always)]
+fn one_piece(s: *mut Scratch, slot: u8, p: &PiecePlan, now: u8, result: i64, reach: Reach) {
+    if p.when & now == 0 {
+        return;
+    }
+    match p.kind {
+        piece::STR => user_string(s, slot, arg(s, p.arg), p.limit as u64),
+        piece::BUF => {
+            let n = wanted(s, p, result);
+            if n != 0 {
+                user_bytes(s, slot, arg(s, p.arg), n)
+            }
+        }
+        piece::FD_FILE if reach == Reach::Plain => file::facts(s, slot, fd_of(s, p, result)),
+        piece::FD_SOCKET if reach != Reach::Task => file::socket(s, slot, fd_of(s, p, result)),
+        piece::MEMORY if reach == Reach::Plain => task::memory(s, slot),
+        piece::MSGHDR if reach != Reach::Task => user_bytes(s, slot, arg(s, p.arg), 56),
+        piece::MSG_IOV if reach != Reach::Task => vector::message_iov(s, slot, arg(s, p.arg)),
+        piece::IOVEC_DATA if reach == Reach::Vector => {
+            let base = arg(s, p.arg);
+            let count = arg(s, p.arg + 1);
+            vector::data(s, slot, base, count, wanted(s, p, result));
+        }
+        piece::MSG_NAME if reach == Reach::Vector => vector::message_name(s, slot, arg(s, p.arg)),
+        piece::MSG_DATA if reach == Reach::Vector => {
+            vector::message_data(s, slot, arg(s, p.arg), wanted(s, p, result))
+        }
+        piece::MSG_CONTROL if reach == Reach::Vector => {
+            vector::message_control(s, slot, arg(s, p.arg), p.limit as u64)
+        }
+        piece::TASK if reach == Reach::Task => task::facts(s, slot),
+        piece::ARG_AREA if reach == Reach::Task => task::args(s, slot, p.limit as u64),
+        piece::ENV_AREA if reach == Reach::Task => task::env(s, slot, p.limit as u64),
+        piece::EXE_PATH if reach == Reach::Task => task::exe_path(s, slot),
+        piece::CGROUP_PATH if reach == Reach::Task => task::cgroup_path(s, slot),
+        piece::STR_ARRAY if reach == Reach::Task => task::string_array(s, slot, arg(s, p.arg)),
+        piece::FD_PATH if reach == Reach::Task => file::path_of_fd(s, slot, fd_of(s, p, result)),
+        _ => nothing(s, slot, piece_status::ABSENT),
+    }
+}
+
+#[inline(always)]
+fn fd_of(s: *mut Scratch, p: &PiecePlan, result: i64) -> i64 {
+    if p.arg == tracer_common::plan::FD_RESULT { result } else { arg(s, p.arg) as i32 as i64 }
+}
+
+#[inline(always)]
+fn pieces(s: *mut Scratch, plan: &CallPlan, now: u8, result: i64, reach: Reach) {
+    let mut i = 0;
+    while i < MAX_PIECES {
+        if i >= plan.pieces as usize {
+            break;
+        }
+        one_piece(s, i as u8, &plan.piece[i], now, result, reach);
+        i += 1;
+    }
+}
+
+#[inline(always)]
+fn enter<R: Regs>(regs: &R, nr: u64) {
+    let Some(call) = wanted_call(regs, nr, want::ENTER) else { return };
+    let id = unsafe { helper::bpf_get_current_pid_tgid() };
+    if (id >> 32) as u32 == setting!(self_tgid) {
+        return;
+    }
+    let Some(s) = scratch() else { return };
+    begin(s, &call, regs, id, 0, kind::ENTER);
+    pieces(s, call.plan, when::ENTER, 0, Reach::Plain);
+    finish(s);
+}
+
+#[inline(always)]
+fn due(result: i64) -> u8 {
+    if result < 0 && result >= -4095 { when::FAILURE } else { when::SUCCESS }
+}
+
+#[inline(always)]
+fn exit<C: EbpfContext, R: Regs>(ctx: &C, regs: &R, result: i64, programs: &ProgramArray) {
+    let Some(call) = wanted_call(regs, regs.orig_ax(), want::EXIT) else { return };
+    let id = unsafe { helper::bpf_get_current_pid_tgid() };
+    if (id >> 32) as u32 == setting!(self_tgid) {
+        return;
+    }
+    if call.plan.program != program::PLAIN {
+        // SAFETY: does not return when it succeeds.
+        let _ = unsafe { programs.tail_call(ctx, call.plan.program as u32) };
+        if let Some(c) = emit::counters() {
+            c.tail_failed += 1;
+        }
+    }
+    let Some(s) = scratch() else { return };
+    begin(s, &call, regs, id, result, kind::EXIT);
+    pieces(s, call.plan, due(result), result, Reach::Plain);
+    finish(s);
+}
+
+#[inline(always)]
+fn special_exit<R: Regs>(regs: &R, result: i64, reach: Reach) {
+    let Some(call) = wanted_call(regs, regs.orig_ax(), want::EXIT) else { return };
+    let id = unsafe { helper::bpf_get_current_pid_tgid() };
+    let Some(s) = scratch() else { return };
+    begin(s, &call, regs, id, result, kind::EXIT);
+    pieces(s, call.plan, due(result), result, reach);
+    finish(s);
+}
+
+#[btf_tracepoint(function = "sys_enter")]
+pub fn sys_enter(ctx: BtfTracePointContext) -> i32 {
+    enter(&TypedRegs(ctx.arg(0)), ctx.arg(1));
+    0
+}
+
+#[btf_tracepoint(function = "sys_exit")]
+pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
+    exit(&ctx, &TypedRegs(ctx.arg(0)), ctx.arg(1), &EXIT_PROGRAMS);
+    0
+}
+
+#[btf_tracepoint(function = "sys_exit")]
+pub fn sys_exit_task(ctx: BtfTracePointContext) -> i32 {
+    special_exit(&TypedRegs(ctx.arg(0)), ctx.arg(1), Reach::Task);
+    0
+}
+
+#[btf_tracepoint(function = "sys_exit")]
+pub fn sys_exit_vector(ctx: BtfTracePointContext) -> i32 {
+    special_exit(&TypedRegs(ctx.arg(0)), ctx.arg(1), Reach::Vector);
+    0
+}
+
+#[raw_tracepoint(tracepoint = "sys_enter")]
+pub fn sys_enter_raw(ctx: RawTracePointContext) -> i32 {
+    enter(&RawRegs(ctx.arg(0)), ctx.arg(1));
+    0
+}
+
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub fn sys_exit_raw(ctx: RawTracePointContext) -> i32 {
+    exit(&ctx, &RawRegs(ctx.arg(0)), ctx.arg(1), &EXIT_PROGRAMS_RAW);
+    0
+}
+
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub fn sys_exit_task_raw(ctx: RawTracePointContext) -> i32 {
+    special_exit(&RawRegs(ctx.arg(0)), ctx.arg(1), Reach::Task);
+    0
+}
+
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub fn sys_exit_vector_raw(ctx: RawTracePointContext) -> i32 {
+    special_exit(&RawRegs(ctx.arg(0)), ctx.arg(1), Reach::Vector);
+    0
+}

@@ -1,0 +1,57 @@
+//! Maps and globals.
+
+use aya_ebpf::{
+    btf_maps::{ArrayOfMaps, RingBuf},
+    macros::{btf_map, map},
+    maps::{Array, PerCpuArray, ProgramArray},
+};
+use tracer_common::{
+    config::{Counters, MAX_CPUS, Offsets, Settings},
+    plan::{CallPlan, PLAN_ENTRIES},
+    record::{HEADER_LEN, RecordHeader},
+};
+
+/// A piece starts at most here in the body of a record …
+pub const LAST_START: u64 = 0xffff;
+/// … and is at most this long.
+pub const PIECE_MASK: u64 = 0xffff;
+const BODY: usize = 0x2_0100;
+
+/// Where a CPU builds a record. Only the system call programs use it: they do not nest.
+#[repr(C)]
+pub struct Scratch {
+    pub header: RecordHeader,
+    pub body: [u8; BODY],
+    /// Argument registers, indexed with a mask.
+    pub args: [u64; 8],
+    /// Structures are made here and then copied, since the body is not aligned.
+    pub aux: [u64; 24],
+    /// Start of the piece being built, kept in memory for the verifier's sake (see [`crate::copy`]).
+    pub piece_start: u32,
+    pub _pad: u32,
+}
+const _: () = assert!(core::mem::offset_of!(Scratch, body) == HEADER_LEN);
+
+#[map]
+pub static SCRATCH: Array<Scratch> = Array::with_max_entries(1, 0);
+#[map]
+pub static PLANS: Array<CallPlan> = Array::with_max_entries(PLAN_ENTRIES, 0);
+#[map]
+pub static PLANS_COMPAT: Array<CallPlan> = Array::with_max_entries(PLAN_ENTRIES, 0);
+#[map]
+pub static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
+/// Programs that make special exit records; one array for each way to attach, since a program array
+/// belongs to one kind of hook.
+#[map]
+pub static EXIT_PROGRAMS: ProgramArray = ProgramArray::with_max_entries(4, 0);
+#[map]
+pub static EXIT_PROGRAMS_RAW: ProgramArray = ProgramArray::with_max_entries(4, 0);
+/// One ring per CPU, put in by user space. The inner size is a template only.
+#[btf_map]
+pub static RINGS: ArrayOfMaps<RingBuf<u8, 262144>, { MAX_CPUS as usize }> = ArrayOfMaps::new();
+
+/// Written by user space before loading; the verifier treats them as constants.
+#[unsafe(no_mangle)]
+pub static SETTINGS: Settings = Settings { self_tgid: 0, snaplen: 80, wake_bytes: 1 << 20, wake_ns: 10_000_000 };
+#[unsafe(no_mangle)]
+pub static OFFSETS: Offsets = Offsets::NONE;

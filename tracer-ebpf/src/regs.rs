@@ -1,0 +1,113 @@
+//! The registers of a system call, `struct pt_regs` of x86_64 in 64-bit words:
+//! r15 r14 r13 r12 bp bx r11 r10 r9 r8 ax cx dx si di orig_ax.
+
+use crate::kernel::{field, offset, read};
+use crate::maps::Scratch;
+use aya_ebpf::helpers::generated as helper;
+
+const ORIG_AX: usize = 15;
+/// Argument registers of the 64-bit interface: di si dx r10 r8 r9.
+const NATIVE: [usize; 6] = [14, 13, 12, 7, 9, 8];
+/// Argument registers of the 32-bit interface: bx cx dx si di bp.
+const COMPAT: [usize; 6] = [5, 11, 12, 13, 14, 4];
+/// `TS_COMPAT` in `thread_info.status` (arch/x86/include/asm/thread_info.h).
+const TS_COMPAT: u32 = 2;
+
+/// Registers, however the program got at them.
+pub trait Regs {
+    fn orig_ax(&self) -> u64;
+    /// Writes the argument registers to the scratch entry, for the record and for indexed access.
+    fn save_args(&self, s: *mut Scratch, compat: bool);
+    fn is_compat(&self) -> bool;
+}
+
+/// SAFETY: `s` must be a valid scratch entry.
+#[inline(always)]
+unsafe fn save(s: *mut Scratch, order: &[usize; 6], mask: u64, word: impl Fn(usize) -> u64) {
+    // SAFETY: both areas hold six words.
+    unsafe {
+        let body = (&raw mut (*s).body).cast::<u64>();
+        let copy = (&raw mut (*s).args).cast::<u64>();
+        let mut i = 0;
+        while i < 6 {
+            let value = word(order[i]) & mask;
+            *body.add(i) = value;
+            *copy.add(i) = value;
+            i += 1;
+        }
+    }
+}
+
+/// Behind a plain raw tracepoint: an address.
+pub struct RawRegs(pub u64);
+
+impl Regs for RawRegs {
+    #[inline(always)]
+    fn orig_ax(&self) -> u64 {
+        read(self.0 + 8 * ORIG_AX as u64).unwrap_or(u64::MAX)
+    }
+
+    #[inline(always)]
+    fn save_args(&self, s: *mut Scratch, compat: bool) {
+        // SAFETY: `s` is valid and its auxiliary area holds sixteen words.
+        unsafe {
+            let words = (&raw mut (*s).aux).cast::<u64>();
+            helper::bpf_probe_read_kernel(words.cast(), 128, self.0 as *const _);
+            if compat {
+                save(s, &COMPAT, 0xffff_ffff, |i| words.add(i).read());
+            } else {
+                save(s, &NATIVE, u64::MAX, |i| words.add(i).read());
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn is_compat(&self) -> bool {
+        // SAFETY: no arguments.
+        let task = unsafe { helper::bpf_get_current_task() };
+        field::<u32>(task, offset!(task_status)).is_some_and(|s| s & TS_COMPAT != 0)
+    }
+}
+
+/// Behind a BTF-typed tracepoint: a pointer the verifier knows the type of.
+pub struct TypedRegs(pub *const u64);
+
+impl TypedRegs {
+    #[inline(always)]
+    fn word(&self, i: usize) -> u64 {
+        // SAFETY: the verifier checks the access against the type of the pointer.
+        unsafe { self.0.add(i).read_volatile() }
+    }
+}
+
+impl Regs for TypedRegs {
+    #[inline(always)]
+    fn orig_ax(&self) -> u64 {
+        self.word(ORIG_AX)
+    }
+
+    #[inline(always)]
+    fn save_args(&self, s: *mut Scratch, compat: bool) {
+        // SAFETY: `s` is valid.
+        unsafe {
+            if compat {
+                save(s, &COMPAT, 0xffff_ffff, |i| self.word(i));
+            } else {
+                save(s, &NATIVE, u64::MAX, |i| self.word(i));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn is_compat(&self) -> bool {
+        let at = offset!(task_status);
+        if at == tracer_common::config::ABSENT {
+            return false;
+        }
+        // SAFETY: a trusted task pointer plus a constant offset, checked by the verifier.
+        unsafe {
+            let task = helper::bpf_get_current_task_btf().cast::<u8>();
+            task.add(at as usize).cast::<u32>().read_volatile() & TS_COMPAT != 0
+        }
+    }
+}
