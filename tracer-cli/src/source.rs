@@ -2,6 +2,7 @@
 
 use crate::event::Event;
 use crate::state::State;
+use crate::state::thread::Thread;
 
 /// What a source has to say.
 pub enum Next<'a> {
@@ -56,7 +57,11 @@ pub trait Source {
 
     fn counts(&mut self) -> SourceCounts;
 
-    /// Learns about a thread the state does not have (live: from /proc), `None` when it is gone or
-    /// the source has nothing but its events.
-    fn look_up(&mut self, tid: i64) -> Option<Box<crate::state::thread::Thread>>;
+    /// What to ask about threads that the state does not have (live: /proc; a source that has
+    /// nothing but its events answers `None`). It is apart from the source so that it can be asked
+    /// while an event is borrowed from it.
+    fn look_up(&self) -> LookUp;
 }
+
+/// Tells what is known of the thread with a tid, `None` when it is gone.
+pub type LookUp = Box<dyn FnMut(i64) -> Option<Box<Thread>>>;

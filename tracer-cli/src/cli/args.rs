@@ -1,0 +1,207 @@
+//! What was typed: the options as they stand on the command line, not yet what they mean.
+//!
+//! Short options have the letters and meanings that users of sysdig know.
+
+use clap::{ArgAction, Parser, ValueEnum};
+
+/// What is my system doing?
+///
+/// Shows the system calls and other events of all programs on this machine as they happen. Words
+/// that are no options form a filter, such as:  tracer proc.name=cat and evt.type=openat
+#[derive(Debug, Parser)]
+#[command(
+    name = "tracer",
+    version,
+    disable_help_flag = true,
+    disable_version_flag = true,
+    override_usage = "tracer [OPTIONS] [FILTER…]\n       tracer doctor",
+    after_help = "Start with:  tracer -l (fields)   tracer -L (events)   tracer doctor (what works here)",
+    after_long_help = EXAMPLES
+)]
+pub struct Args {
+    /// Which events: fields compared with values, joined with and, or, not and brackets
+    #[arg(value_name = "FILTER", allow_negative_numbers = true, hide = true)]
+    pub words: Vec<String>,
+
+    /// Shape the lines: text with %fields in it
+    ///
+    /// A width may stand before the name (%12proc.name). A format that starts with * also shows
+    /// events that lack one of its fields. \n \t \e and \\ are a line break, a tab, an escape
+    /// character and a backslash. `-p p` prints the format that is used without this option.
+    #[arg(short, long, value_name = "FORMAT", help_heading = "Output")]
+    pub print: Option<String>,
+
+    /// One JSON object a line
+    #[arg(short, long, help_heading = "Output")]
+    pub json: bool,
+
+    /// Show no events
+    #[arg(short, long, help_heading = "Output")]
+    pub quiet: bool,
+
+    /// Count the events and print the most frequent at the end
+    #[arg(short = 'S', long, help_heading = "Output")]
+    pub summary: bool,
+
+    /// Whole buffers instead of the first 80 characters, and figures of the run at its end
+    ///
+    /// With -l also the types of the fields.
+    #[arg(short, long, help_heading = "Output")]
+    pub verbose: bool,
+
+    /// Times: h hour of the day, a since 1970, r since the first event, d between enter and exit,
+    /// D since the event shown before
+    #[arg(short = 't', long = "timetype", value_name = "MODE", value_enum, default_value = "h", help_heading = "Output")]
+    pub time: TimeMode,
+
+    /// Buffers: only their text, with its line breaks
+    #[arg(short = 'A', long = "print-ascii", group = "buffer", help_heading = "Output")]
+    pub ascii: bool,
+
+    /// Buffers in hexadecimal
+    #[arg(short = 'x', long = "print-hex", group = "buffer", help_heading = "Output")]
+    pub hex: bool,
+
+    /// Buffers in hexadecimal and as text
+    #[arg(short = 'X', long = "print-hex-ascii", group = "buffer", help_heading = "Output")]
+    pub hex_ascii: bool,
+
+    /// Buffers in base64
+    #[arg(short = 'b', long = "print-base64", group = "buffer", help_heading = "Output")]
+    pub base64: bool,
+
+    /// Names instead of port numbers
+    #[arg(short = 'R', long = "resolve-ports", help_heading = "Output")]
+    pub resolve: bool,
+
+    /// Write every line at once
+    #[arg(long, help_heading = "Output")]
+    pub unbuffered: bool,
+
+    /// Colours: auto is on terminals, unless NO_COLOR is set
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto", help_heading = "Output")]
+    pub color: Color,
+
+    /// Stop after this many events
+    #[arg(short = 'n', long = "numevents", value_name = "COUNT", help_heading = "What to trace")]
+    pub count: Option<String>,
+
+    /// Stop after this many seconds
+    #[arg(short = 'M', long = "duration", value_name = "SECONDS", help_heading = "What to trace")]
+    pub seconds: Option<String>,
+
+    /// Bytes that are kept of each buffer that is read or written
+    #[arg(short = 's', long, value_name = "BYTES", default_value_t = 80, help_heading = "What to trace")]
+    pub snaplen: u32,
+
+    /// Leave out programs of this name; may be given several times
+    #[arg(short = 'U', long = "suppress-comm", value_name = "NAME", help_heading = "What to trace")]
+    pub suppress: Vec<String>,
+
+    /// Apply the filter only to what is shown: -n and -S count all events
+    #[arg(short = 'd', long = "displayflt", help_heading = "What to trace")]
+    pub display_filter: bool,
+
+    /// Show also the events that tracer makes for itself
+    #[arg(short = 'D', long, help_heading = "What to trace")]
+    pub debug: bool,
+
+    /// List the fields for filters and formats
+    #[arg(short, long, group = "listing", help_heading = "Information")]
+    pub list: bool,
+
+    /// List the events and their parameters
+    #[arg(short = 'L', long, group = "listing", help_heading = "Information")]
+    pub list_events: bool,
+
+    /// Print help: -h in short, --help in full
+    #[arg(short, long, action = ArgAction::Help, help_heading = "Information")]
+    pub help: Option<bool>,
+
+    /// Print the version
+    #[arg(long, action = ArgAction::Version, help_heading = "Information")]
+    pub version: Option<bool>,
+}
+
+/// `-t`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TimeMode {
+    #[value(name = "h")]
+    Hour,
+    #[value(name = "a")]
+    Absolute,
+    #[value(name = "r")]
+    Relative,
+    #[value(name = "d")]
+    Delta,
+    #[value(name = "D")]
+    PreviousDelta,
+}
+
+/// `--color`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tracer                                            everything
+  tracer proc.name=cat and evt.type=openat          files that cat opens
+  tracer -p '%proc.name %fd.name' evt.is_io=true    who reads and writes what
+  tracer 'evt.failed=true'                          system calls that fail
+  tracer -S -q -M 5                                 what happens most, in five seconds
+  tracer doctor                                     what works on this machine, and what to do
+
+Exit status: 0 done, 1 it failed, 2 it was used wrongly.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(std::iter::once("tracer").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_options_fit_together() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn filter_words_may_stand_between_options() {
+        let args = parse("-n 5 proc.name=cat and -j evt.type in (open, openat)").unwrap();
+        assert_eq!(args.words.join(" "), "proc.name=cat and evt.type in (open, openat)");
+        assert_eq!(args.count.as_deref(), Some("5"));
+        assert!(args.json);
+        let args = parse("evt.rawres < -1").unwrap();
+        assert_eq!(args.words, ["evt.rawres", "<", "-1"]);
+    }
+
+    #[test]
+    fn values_may_be_glued_to_short_options() {
+        let args = parse("-p%evt.num -s200 -tD -lv -M3").unwrap();
+        assert_eq!(args.print.as_deref(), Some("%evt.num"));
+        assert_eq!((args.snaplen, args.time), (200, TimeMode::PreviousDelta));
+        assert!(args.list && args.verbose);
+        assert_eq!(args.seconds.as_deref(), Some("3"));
+    }
+
+    #[test]
+    fn one_way_to_show_buffers() {
+        assert!(parse("-x").unwrap().hex);
+        for both in ["-A -x", "-x -A", "-X -b", "-l -L"] {
+            assert!(parse(both).is_err(), "{both}");
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_refused() {
+        for wrong in ["-t x", "-t H", "-s -1", "-s many", "--color sometimes", "--foo", "-p"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! `-l` and `-L`: the fields and the events, from the tables that also make them work.
+
+use crate::fields::{self, Arg, Class, Field, FieldFlags};
+use crate::schema::{self, EventInfo, EventType, ParamType, Status, tables};
+use std::io::{self, Write};
+
+/// Columns of the whole listing.
+const WIDTH: usize = 120;
+/// Column at which descriptions start.
+const INDENT: usize = 30;
+
+/// Writes every field that can be used, class by class; with types when `verbose`.
+///
+/// # Errors
+/// What `out` reports.
+pub fn fields(out: &mut dyn Write, verbose: bool) -> io::Result<()> {
+    for class in [
+        Class::Evt,
+        Class::EvtSyscall,
+        Class::Process,
+        Class::User,
+        Class::Group,
+        Class::Fd,
+        Class::FsPath,
+        Class::Fdlist,
+    ] {
+        let hidden = FieldFlags::PRINT_ONLY | FieldFlags::TABLE_ONLY;
+        let mut rows = fields::all().filter(|f| f.class == class && !f.flags.intersects(hidden)).peekable();
+        if rows.peek().is_none() {
+            continue;
+        }
+        let (name, doc) = describe(class);
+        writeln!(out, "\n-------------------------------")?;
+        write_row(out, "Field Class:", name)?;
+        write_row(out, "Description:", doc)?;
+        writeln!(out)?;
+        for field in rows {
+            write_field(out, field, verbose)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_field(out: &mut dyn Write, field: &Field, verbose: bool) -> io::Result<()> {
+    let mut text = String::new();
+    if verbose {
+        text = format!("(Type: {}) ", type_name(field.ty));
+    }
+    let tags: Vec<&str> = [
+        (field.flags.contains(FieldFlags::FILTER_ONLY), "FILTER_ONLY"),
+        (field.flags.contains(FieldFlags::DEPRECATED), "DEPRECATED"),
+        (field.arg == Arg::Required, "ARG_REQUIRED"),
+        (field.arg == Arg::Optional, "ARG_ALLOWED"),
+    ]
+    .into_iter()
+    .filter_map(|(applies, tag)| applies.then_some(tag))
+    .collect();
+    if !tags.is_empty() {
+        text += &format!("({}) ", tags.join(","));
+    }
+    text += field.doc;
+    write_row(out, field.name, &text)
+}
+
+/// A name and beside it a text that is broken between words.
+fn write_row(out: &mut dyn Write, name: &str, text: &str) -> io::Result<()> {
+    write!(out, "{name:INDENT$}")?;
+    let mut column = INDENT;
+    if name.len() >= INDENT {
+        write!(out, "\n{:INDENT$}", "")?;
+    }
+    for (i, word) in text.split_whitespace().enumerate() {
+        let length = word.chars().count();
+        if i > 0 && column + 1 + length > WIDTH {
+            write!(out, "\n{:INDENT$}", "")?;
+            column = INDENT;
+        } else if i > 0 {
+            write!(out, " ")?;
+            column += 1;
+        }
+        write!(out, "{word}")?;
+        column += length;
+    }
+    writeln!(out)
+}
+
+fn describe(class: Class) -> (&'static str, &'static str) {
+    match class {
+        Class::Evt => ("evt (All event types)", "What every event has: its number, its time, its type."),
+        Class::EvtSyscall => (
+            "evt (Syscall events only)",
+            "What system calls have: arguments, results and how long they took. Each argument is also a \
+             field of its own, such as evt.arg.name.",
+        ),
+        Class::Process => ("process", "The process and the thread that made the event, and their ancestors."),
+        Class::User => ("user", "The user who runs the program."),
+        Class::Group => ("group", "The group the program runs as."),
+        Class::Fd => ("fd", "The file, socket or other descriptor the event is about."),
+        Class::FsPath => ("fs.path", "The paths that a system call works on, whichever of its arguments they are."),
+        Class::Fdlist => ("fdlist", "The descriptors that poll and its like wait for."),
+    }
+}
+
+/// Writes every event that probes emit, with its parameters, then the system calls that have no
+/// event of their own.
+///
+/// # Errors
+/// What `out` reports.
+pub fn events(out: &mut dyn Write) -> io::Result<()> {
+    let is_generic = |e: &EventInfo| matches!(e.ty, EventType::GENERIC_E | EventType::GENERIC_X);
+    let current = || tables::EVENTS.iter().filter(|e| e.status == Status::Current && !is_generic(e));
+    for event in current() {
+        write_event(out, event, event.name)?;
+    }
+    let mut generic: Vec<&str> = tables::SYSCALL_NAMES.iter().flatten().copied().collect();
+    generic.retain(|name| !current().any(|event| event.name == *name));
+    generic.sort_unstable();
+    generic.dedup();
+    for name in generic {
+        for ty in [EventType::GENERIC_E, EventType::GENERIC_X] {
+            if let Some(event) = ty.info() {
+                write_event(out, event, name)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_event(out: &mut dyn Write, event: &EventInfo, name: &str) -> io::Result<()> {
+    let direction = if event.ty.is_enter() { '>' } else { '<' };
+    write!(out, "{direction} {name}(")?;
+    for (i, param) in event.params.iter().enumerate() {
+        let separator = if i > 0 { ", " } else { "" };
+        write!(out, "{separator}{} {}", type_name(param.ty), param.name)?;
+    }
+    writeln!(out, ")")
+}
+
+/// `UINT64`, the schema's name of a type.
+fn type_name(ty: schema::ParamType) -> String {
+    match ty {
+        ParamType::CharbufArray => "CHARBUF_ARRAY".to_owned(),
+        ParamType::CharbufPairArray => "CHARBUF_PAIR_ARRAY".to_owned(),
+        // The variants have the schema's names in another case.
+        ty => format!("{ty:?}").to_uppercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        write(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn events_have_typed_parameters() {
+        let list = text(events);
+        assert!(list.lines().any(|l| l == "< close(ERRNO res)" || l.starts_with("< close(ERRNO res, ")), "{list}");
+        assert!(list.contains("< riscv_hwprobe(SYSCALLID ID"), "generic calls are listed by name");
+        assert!(!list.contains("NA1(") && !list.contains("> syscall("));
+    }
+
+    #[test]
+    fn fields_stand_under_their_class() {
+        let list = text(|out| fields(out, false));
+        let process = list.find("process\n").unwrap();
+        assert!(process < list.find("\nproc.name ").unwrap());
+        assert!(list.find("\nevt.num ").unwrap() < process);
+        assert!(list.lines().all(|l| l.chars().count() <= WIDTH), "{list}");
+        assert!(!list.contains("(Type:"));
+    }
+
+    #[test]
+    fn types_are_listed_on_demand() {
+        let list = text(|out| fields(out, true));
+        assert!(list.lines().any(|l| l.starts_with("evt.num ") && l.contains("(Type: UINT64)")));
+    }
+
+    #[test]
+    fn descriptions_are_broken_between_words() {
+        let list = text(|out| write_row(out, "a.name", &"word ".repeat(40)));
+        let lines: Vec<_> = list.lines().collect();
+        assert_eq!(lines[0].len(), INDENT + 18 * 5 - 1);
+        assert!(lines[1].starts_with(&format!("{:INDENT$}word word", "")));
+    }
+}

@@ -1,0 +1,7 @@
+//! The command line.
+
+pub mod args;
+pub mod doctor;
+pub mod list;
+pub mod plan;
+pub mod run;

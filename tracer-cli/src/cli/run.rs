@@ -1,0 +1,161 @@
+//! Does what the plan says and turns the outcome into messages and an exit status.
+
+use super::args::Args;
+use super::list;
+use super::plan::{Plan, Surroundings, Trace};
+use crate::output::report;
+use crate::output::summary::Summary;
+use crate::output::text::Lines;
+use crate::output::{Silent, Sink};
+use crate::pipeline::Pipeline;
+use clap::Parser;
+use clap::error::ErrorKind;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The run failed.
+const FAILED: u8 = 1;
+/// The command line is wrong.
+const USAGE: u8 = 2;
+
+/// Set by the first SIGINT or SIGTERM; the second ends the program at once.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(e) => return report_parse_error(&e),
+    };
+    let plan = match Plan::new(args, surroundings()) {
+        Ok(plan) => plan,
+        Err(e) => {
+            complain(&e.to_string());
+            return ExitCode::from(USAGE);
+        }
+    };
+    let result = match plan {
+        Plan::ListFields { with_types } => print(|out| list::fields(out, with_types)),
+        Plan::ListEvents => print(|out| list::events(out)),
+        Plan::PrintTemplate(text) => print(|out| writeln!(out, "{text}")),
+        Plan::Doctor => return super::doctor::main(),
+        Plan::Trace(plan) => trace(*plan),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            complain(&format!("{e:#}"));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn trace(plan: Trace) -> anyhow::Result<()> {
+    let options = LiveOptions { snaplen: plan.snaplen, ..LiveOptions::default() };
+    let mut source = LiveSource::open(options)?;
+    stop_on_signals()?;
+    let mut inspector = Inspector::new();
+    source.load_state(inspector.state_mut())?;
+
+    let mut sink: Box<dyn Sink> = match plan.format {
+        // Not `io::stdout()`: its own buffer looks for line ends, which the sink's need not.
+        Some(format) => Box::new(Lines::new(stdout()?, format, plan.options, plan.unbuffered)),
+        None => Box::new(Silent),
+    };
+    let mut pipeline = Pipeline {
+        filter: plan.filter,
+        display_filter: plan.display_filter,
+        show_internal: plan.show_internal,
+        max_events: plan.max_events,
+        max_time: plan.max_time,
+        suppressed: plan.suppressed,
+        summary: plan.summary.then(Summary::default),
+        ..Pipeline::default()
+    };
+    let result = pipeline.run(&mut source, &mut inspector, sink.as_mut(), &STOP);
+
+    let counts = source.counts();
+    if let Some(summary) = &pipeline.summary {
+        print(|out| summary.write(out))?;
+    }
+    if plan.statistics {
+        eprint!("{}", report::statistics(pipeline.totals(), &counts));
+    }
+    if let Some(loss) = report::loss(&counts) {
+        complain(&loss);
+    }
+    Ok(result?)
+}
+
+/// Ends the run at the first SIGINT or SIGTERM, and the program at the second.
+fn stop_on_signals() -> io::Result<()> {
+    extern "C" fn stop(_: libc::c_int) {
+        STOP.store(true, Ordering::Relaxed);
+    }
+    // No SA_RESTART: a source that waits is to wake up.
+    let action = SigAction::new(SigHandler::Handler(stop), SaFlags::SA_RESETHAND, SigSet::empty());
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        // SAFETY: the handler only stores to an atomic, which is allowed at any moment.
+        unsafe { sigaction(signal, &action) }?;
+    }
+    Ok(())
+}
+
+/// Standard output without a buffer of its own.
+fn stdout() -> io::Result<File> {
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+/// Writes a listing. That nobody reads all of it is no error.
+fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(e) => Err(anyhow::anyhow!("cannot write the output: {e}")),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Says on standard error what is wrong. A standard error that is closed is no further problem.
+fn complain(message: &str) {
+    let _ = writeln!(io::stderr(), "tracer: {message}");
+}
+
+/// Help and version are no errors; of an error the first line says it all.
+fn report_parse_error(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // A reader that left needs no help.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut message = lines.next().unwrap_or("wrong usage").trim_start_matches("error: ").to_owned();
+    for line in lines {
+        // Names of options that are missing, and what was probably meant.
+        if line.starts_with("[possible") || line.starts_with("tip:") || line.starts_with("--") {
+            message = format!("{message} {line}");
+        }
+    }
+    complain(&format!("{message} (tracer --help)"));
+    ExitCode::from(USAGE)
+}
+
+fn surroundings() -> Surroundings {
+    Surroundings {
+        stdout_is_terminal: io::stdout().is_terminal(),
+        no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+        width: terminal_width().unwrap_or(80),
+    }
+}
+
+/// Columns of the terminal on standard output.
+fn terminal_width() -> Option<u32> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: TIOCGWINSZ writes one `winsize` to the address, which is valid for the whole call.
+    let done = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
+    (done == 0 && size.ws_col > 0).then(|| u32::from(size.ws_col))
+}

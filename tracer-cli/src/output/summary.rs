@@ -1,0 +1,117 @@
+//! `-S`: how often each event happened.
+
+use crate::event::Event;
+use crate::schema::{EventType, names, tables};
+use std::io::{self, Write};
+
+/// Rows that are shown.
+const TOP: usize = 100;
+/// Characters of a name that are shown.
+const NAME_WIDTH: usize = 16;
+
+/// Counts events by type, generic ones by system call.
+#[derive(Debug)]
+pub struct Summary {
+    by_type: Vec<u64>,
+    /// By the schema's system call code; enter and exit.
+    generic: [Vec<u64>; 2],
+}
+
+impl Default for Summary {
+    fn default() -> Self {
+        let calls = tables::SYSCALL_NAMES.len();
+        Self { by_type: vec![0; tables::EVENTS.len()], generic: [vec![0; calls], vec![0; calls]] }
+    }
+}
+
+impl Summary {
+    /// Counts one event.
+    #[inline]
+    pub fn count(&mut self, event: &Event<'_>) {
+        let slot = if matches!(event.ty, EventType::GENERIC_E | EventType::GENERIC_X) {
+            let code = event.u64(0).and_then(|code| usize::try_from(code).ok());
+            code.and_then(|code| self.generic[usize::from(event.ty.0 & 1)].get_mut(code))
+        } else {
+            None
+        };
+        if let Some(count) = slot.or_else(|| self.by_type.get_mut(usize::from(event.ty.0))) {
+            *count += 1;
+        }
+    }
+
+    /// Writes the table: most frequent first, where counts are equal in the order of the schema.
+    ///
+    /// # Errors
+    /// What `out` reports.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut rows: Vec<(u64, &str, bool)> = Vec::new();
+        for (i, count) in self.by_type.iter().enumerate() {
+            if let Some(info) = tables::EVENTS.get(i) {
+                rows.push((*count, info.name, info.ty.is_enter()));
+            }
+        }
+        for (counts, is_enter) in self.generic.iter().zip([true, false]) {
+            for (code, count) in counts.iter().enumerate() {
+                let name = u16::try_from(code).ok().and_then(names::syscall_name);
+                rows.push((*count, name.unwrap_or("syscall"), is_enter));
+            }
+        }
+        rows.retain(|row| row.0 > 0);
+        rows.sort_by_key(|row| std::cmp::Reverse(row.0));
+
+        const RULE: &str = "----------------------";
+        writeln!(out, "{RULE}\n{:NAME_WIDTH$}#Calls\n{RULE}", "Event")?;
+        for (count, name, is_enter) in rows.into_iter().take(TOP) {
+            let direction = if is_enter { '>' } else { '<' };
+            writeln!(out, "{direction} {name:NAME_WIDTH$.NAME_WIDTH$}{count}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::EventBits;
+
+    fn event<'a>(ty: EventType, params: &'a [&'a [u8]]) -> Event<'a> {
+        Event { num: 1, ts: 0, tid: 1, pid: 1, cpu: 0, ty, bits: EventBits::empty(), unreadable: 0, params }
+    }
+
+    #[test]
+    fn most_frequent_first_and_generic_calls_by_name() {
+        let mut summary = Summary::default();
+        let getpid = names::syscall_by_name("sysinfo").unwrap_or(0).to_le_bytes();
+        for _ in 0..3 {
+            summary.count(&event(EventType::SYSCALL_READ_X, &[]));
+        }
+        summary.count(&event(EventType::SYSCALL_READ_E, &[]));
+        summary.count(&event(EventType::GENERIC_X, &[&getpid]));
+        summary.count(&event(EventType::GENERIC_X, &[&getpid]));
+        summary.count(&event(EventType::GENERIC_E, &[&[0xff, 0xff]]));
+        summary.count(&event(EventType(9999), &[]));
+        let mut out = Vec::new();
+        summary.write(&mut out).unwrap();
+        let expected = "\
+----------------------
+Event           #Calls
+----------------------
+< read            3
+< sysinfo         2
+> syscall         1
+> read            1
+";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn long_names_are_cut() {
+        let mut summary = Summary::default();
+        let longest = tables::EVENTS.iter().max_by_key(|e| e.name.len()).unwrap();
+        summary.count(&event(longest.ty, &[]));
+        let mut out = Vec::new();
+        summary.write(&mut out).unwrap();
+        let last = String::from_utf8(out).unwrap().lines().last().unwrap().to_owned();
+        assert_eq!(last[2..], format!("{}1", &longest.name[..NAME_WIDTH]));
+    }
+}
