@@ -49,6 +49,39 @@ static UNKNOWN: EventInfo = EventInfo {
     status: crate::schema::Status::Unused,
 };
 
+/// An encoded integer of 1, 2, 4 or 8 bytes as an unsigned one; `None` for any other length.
+#[inline]
+pub fn read_u64(bytes: &[u8]) -> Option<u64> {
+    Some(match *bytes {
+        [a] => u64::from(a),
+        [a, b] => u64::from(u16::from_le_bytes([a, b])),
+        [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
+        [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        _ => return None,
+    })
+}
+
+/// An encoded integer of 1, 2, 4 or 8 bytes, sign extended; `None` for any other length.
+#[inline]
+pub fn read_i64(bytes: &[u8]) -> Option<i64> {
+    Some(match *bytes {
+        [a] => i64::from(a as i8),
+        [a, b] => i64::from(i16::from_le_bytes([a, b])),
+        [a, b, c, d] => i64::from(i32::from_le_bytes([a, b, c, d])),
+        [a, b, c, d, e, f, g, h] => i64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        _ => return None,
+    })
+}
+
+/// Encoded text without its final NUL.
+#[inline]
+pub fn read_text(bytes: &[u8]) -> &[u8] {
+    match bytes.split_last() {
+        Some((0, text)) => text,
+        _ => bytes,
+    }
+}
+
 impl<'a> Event<'a> {
     /// The schema row; a code newer than the schema gets a row without parameters.
     #[inline]
@@ -81,37 +114,19 @@ impl<'a> Event<'a> {
     /// Parameter `i` as an unsigned integer of whatever width it has.
     #[inline]
     pub fn u64(&self, i: usize) -> Option<u64> {
-        let p = self.param(i)?;
-        Some(match *p {
-            [a] => u64::from(a),
-            [a, b] => u64::from(u16::from_le_bytes([a, b])),
-            [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
-            [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-            _ => return None,
-        })
+        read_u64(self.param(i)?)
     }
 
     /// Parameter `i` as a signed integer of whatever width it has (sign extended).
     #[inline]
     pub fn i64(&self, i: usize) -> Option<i64> {
-        let p = self.param(i)?;
-        Some(match *p {
-            [a] => i64::from(a as i8),
-            [a, b] => i64::from(i16::from_le_bytes([a, b])),
-            [a, b, c, d] => i64::from(i32::from_le_bytes([a, b, c, d])),
-            [a, b, c, d, e, f, g, h] => i64::from_le_bytes([a, b, c, d, e, f, g, h]),
-            _ => return None,
-        })
+        read_i64(self.param(i)?)
     }
 
     /// Parameter `i` as text without its final NUL.
     #[inline]
     pub fn text(&self, i: usize) -> Option<&'a [u8]> {
-        let p = self.param(i)?;
-        Some(match p.split_last() {
-            Some((0, text)) => text,
-            _ => p,
-        })
+        self.param(i).map(read_text)
     }
 
     /// Whether the memory of parameter `i` could not be read.

@@ -3,6 +3,9 @@
 use bstr::BString;
 use std::net::IpAddr;
 
+/// Close on exec, in [`FdInfo::open_flags`].
+pub const O_CLOEXEC: u32 = 4096;
+
 /// What kind of thing an fd refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FdKind {
@@ -98,6 +101,8 @@ pub struct FdInfo {
     pub name_changed: bool,
     /// Of a pidfd: the process.
     pub pidfd_pid: i64,
+    /// When the number came to mean this, ns since the epoch; 0 when unknown.
+    pub since: u64,
 }
 
 impl FdInfo {
@@ -116,6 +121,7 @@ impl FdInfo {
             socket: None,
             name_changed: false,
             pidfd_pid: 0,
+            since: 0,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The open fds of a process.
 
-use super::fd::FdInfo;
+use super::fd::{FdInfo, O_CLOEXEC};
 use rustc_hash::FxHashMap;
 
 /// Most fds kept of one process; later ones are counted and not kept.
@@ -39,6 +39,11 @@ impl FdTable {
     /// Forgets all fds from `first` to `last`, both included.
     pub fn remove_range(&mut self, first: i64, last: i64) {
         self.fds.retain(|fd, _| *fd < first || *fd > last);
+    }
+
+    /// Forgets the fds that the kernel closes when a program is executed.
+    pub fn remove_close_on_exec(&mut self) {
+        self.fds.retain(|_, info| info.open_flags & O_CLOEXEC == 0);
     }
 
     pub fn len(&self) -> usize {

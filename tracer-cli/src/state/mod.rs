@@ -1,10 +1,18 @@
 //! Everything tracer knows about the traced system. The inspector is the only writer; fields,
 //! filters and sinks read [`State`] through a [`Context`].
 
+mod apply_file;
+mod apply_process;
+mod apply_socket;
 pub mod enter_params;
 pub mod fd;
 pub mod fd_table;
+pub mod inspector;
+pub mod path;
+mod plan;
+mod step;
 pub mod thread;
+pub mod tuple;
 pub mod users;
 
 use crate::event::Event;
@@ -19,6 +27,10 @@ pub struct State {
     threads: Vec<Option<Box<Thread>>>,
     free: Vec<u32>,
     by_tid: FxHashMap<i64, u32>,
+    /// Parent process → its child processes.
+    children: FxHashMap<i64, Vec<i64>>,
+    /// Threads in the table whose main thread is not.
+    orphans: usize,
     pub users: users::Users,
     pub machine: Machine,
     pub counts: StateCounts,
@@ -85,25 +97,113 @@ impl State {
         Some(self.process_of(parent))
     }
 
+    /// The key of [`State::process_of`].
+    #[inline]
+    pub fn process_key(&self, key: ThreadKey) -> ThreadKey {
+        match self.thread(key) {
+            Some(thread) if !thread.is_main() => self.find(thread.pid).unwrap_or(key),
+            _ => key,
+        }
+    }
+
+    /// Processes that were children of process `pid` when they were added or given that parent.
+    pub fn children_of(&self, pid: i64) -> &[i64] {
+        self.children.get(&pid).map_or(&[], Vec::as_slice)
+    }
+
+    /// Makes `parent` the parent of process `pid`.
+    pub fn set_parent(&mut self, pid: i64, parent: i64) {
+        let Some(thread) = self.find(pid).and_then(|key| self.thread_mut(key)) else { return };
+        let before = std::mem::replace(&mut thread.ptid, parent);
+        self.unlink_child(before, pid);
+        self.children.entry(parent).or_default().push(pid);
+    }
+
+    fn unlink_child(&mut self, parent: i64, pid: i64) {
+        if let Some(children) = self.children.get_mut(&parent) {
+            children.retain(|child| *child != pid);
+            if children.is_empty() {
+                self.children.remove(&parent);
+            }
+        }
+    }
+
     /// Adds or replaces the thread with this tid.
     pub fn insert(&mut self, thread: Thread) -> ThreadKey {
+        self.insert_boxed(Box::new(thread))
+    }
+
+    /// [`State::insert`] without moving the thread.
+    pub fn insert_boxed(&mut self, mut thread: Box<Thread>) -> ThreadKey {
+        self.remove(thread.tid);
         let tid = thread.tid;
-        let index = match self.find(tid) {
-            Some(key) => key.0,
-            None => self.free.pop().unwrap_or_else(|| {
-                self.threads.push(None);
-                (self.threads.len() - 1) as u32
-            }),
-        };
-        self.threads[index as usize] = Some(Box::new(thread));
+        let lives = u32::from(!thread.flags.contains(thread::ThreadFlags::DEAD));
+        if thread.is_main() {
+            thread.live_threads = lives;
+            if self.orphans > 0 {
+                let of_group = self.threads().filter(|t| t.pid == tid).count();
+                self.orphans = self.orphans.saturating_sub(of_group);
+                thread.live_threads += of_group as u32;
+            }
+            self.children.entry(thread.ptid).or_default().push(tid);
+        } else if let Some(main) = self.find(thread.pid).and_then(|key| self.thread_mut(key)) {
+            main.live_threads += lives;
+        } else {
+            self.orphans += 1;
+        }
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.threads.push(None);
+            (self.threads.len() - 1) as u32
+        });
+        self.threads[index as usize] = Some(thread);
         self.by_tid.insert(tid, index);
         ThreadKey(index)
     }
 
+    /// Forgets the thread with this tid; other threads of its process stay.
     pub fn remove(&mut self, tid: i64) -> Option<Box<Thread>> {
         let index = self.by_tid.remove(&tid)?;
         self.free.push(index);
-        self.threads.get_mut(index as usize)?.take()
+        let thread = self.threads.get_mut(index as usize)?.take()?;
+        let lives = u32::from(!thread.flags.contains(thread::ThreadFlags::DEAD));
+        if thread.is_main() {
+            self.unlink_child(thread.ptid, tid);
+            self.orphans += thread.live_threads.saturating_sub(lives) as usize;
+        } else if let Some(main) = self.find(thread.pid).and_then(|key| self.thread_mut(key)) {
+            main.live_threads = main.live_threads.saturating_sub(lives);
+        } else {
+            self.orphans = self.orphans.saturating_sub(1);
+        }
+        Some(thread)
+    }
+
+    /// The thread ended: it no longer counts among the live ones of its process.
+    pub fn mark_dead(&mut self, key: ThreadKey) {
+        let Some(thread) = self.thread_mut(key) else { return };
+        if thread.flags.contains(thread::ThreadFlags::DEAD) {
+            return;
+        }
+        thread.flags |= thread::ThreadFlags::DEAD;
+        let process = self.process_key(key);
+        if let Some(main) = self.thread_mut(process) {
+            main.live_threads = main.live_threads.saturating_sub(1);
+        }
+    }
+
+    /// Removes the threads for which `goes` says so; returns how many.
+    pub fn remove_where(&mut self, mut goes: impl FnMut(&Thread) -> bool) -> usize {
+        let tids: Vec<i64> = self.threads().filter(|t| goes(t)).map(|t| t.tid).collect();
+        for tid in &tids {
+            self.remove(*tid);
+        }
+        tids.len()
+    }
+
+    /// When the `n`-th least recently seen thread (from 1) was last seen.
+    fn nth_oldest_access(&self, n: usize) -> u64 {
+        let mut times: Vec<u64> = self.threads().map(|t| t.last_access).collect();
+        let Some(last) = times.len().checked_sub(1) else { return 0 };
+        *times.select_nth_unstable(n.saturating_sub(1).min(last)).1
     }
 
     pub fn threads(&self) -> impl Iterator<Item = &Thread> {

@@ -1,0 +1,640 @@
+//! Events that make, change and end threads and processes.
+
+use super::path;
+use super::step::{Arg, NONE, Step, arg};
+use super::thread::{NO_ID, Thread, ThreadFlags};
+use super::{State, ThreadKey};
+use crate::event::{Event, read_i64, read_text, read_u64};
+use crate::schema::EventType;
+use bstr::BString;
+use std::rc::Rc;
+
+/// `CLONE_*` bits of the schema.
+mod clone_flags {
+    pub const NEWPID: u32 = 64;
+    pub const PARENT: u32 = 256;
+    pub const THREAD: u32 = 8192;
+    pub const NEWUSER: u32 = 0x0010_0000;
+    pub const CHILD_IN_PIDNS: u32 = 0x2000_0000;
+}
+
+/// A child that made itself known less than this long ago (ns) is not stale.
+const CLONE_STALE: u64 = 2_000_000_000;
+
+/// All capabilities that Linux has.
+const ALL_CAPABILITIES: u64 = (1 << 41) - 1;
+
+/// How far up the tree of processes is looked for one that takes in orphans.
+const MAX_DEPTH: usize = 1000;
+
+/// Where a clone exit has its parameters; those before `vm_size` never moved.
+pub(super) struct CloneLayout {
+    /// First of page faults (2) and memory sizes (3).
+    usage: usize,
+    comm: usize,
+    cgroups: usize,
+    flags: usize,
+    uid: usize,
+    gid: usize,
+    /// First of vtid, vpid, start of the pid namespace.
+    ids: usize,
+}
+
+pub(super) static CLONE_11: CloneLayout =
+    CloneLayout { usage: NONE, comm: 1, cgroups: NONE, flags: 8, uid: 9, gid: 10, ids: NONE };
+pub(super) static CLONE_16: CloneLayout =
+    CloneLayout { usage: 8, comm: 1, cgroups: NONE, flags: 13, uid: 14, gid: 15, ids: NONE };
+pub(super) static CLONE_17: CloneLayout =
+    CloneLayout { usage: 8, comm: 13, cgroups: NONE, flags: 14, uid: 15, gid: 16, ids: NONE };
+pub(super) static CLONE_20: CloneLayout =
+    CloneLayout { usage: 8, comm: 13, cgroups: 14, flags: 15, uid: 16, gid: 17, ids: 18 };
+
+/// clone, clone3, fork and vfork return, in the caller or in the child.
+pub(super) fn clone(
+    state: &mut State,
+    event: &Event<'_>,
+    layout: &CloneLayout,
+    caller: Option<ThreadKey>,
+    look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>,
+) {
+    match event.i64(0) {
+        Some(0) => clone_in_child(state, event, layout, look_up),
+        Some(tid) if tid > 0 => {
+            if let Some(caller) = caller {
+                clone_in_caller(state, event, layout, caller, tid);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn clone_in_caller(state: &mut State, event: &Event<'_>, layout: &CloneLayout, key: ThreadKey, tid: i64) {
+    let flags = event.u64(layout.flags).unwrap_or(0) as u32;
+    // The number that the caller got is not the host's, or the caller is not the parent: only the
+    // child's own event tells.
+    if flags & (clone_flags::CHILD_IN_PIDNS | clone_flags::NEWPID | clone_flags::PARENT) != 0 {
+        return;
+    }
+    let Some(caller) = state.thread_mut(key) else { return };
+    if caller.flags.contains(ThreadFlags::UNKNOWN) {
+        repair(caller, event, layout);
+    }
+    if caller.tid != caller.vtid {
+        return;
+    }
+    let child = state.by_tid(tid);
+    if child
+        .is_some_and(|t| t.flags.contains(ThreadFlags::FROM_CHILD) && !t.flags.contains(ThreadFlags::DEAD))
+    {
+        return;
+    }
+    let Some(caller) = state.thread(key) else { return };
+    let is_thread = flags & clone_flags::THREAD != 0;
+    let mut child = Thread::new(tid, if is_thread { caller.pid } else { tid });
+    child.ptid = if is_thread { state.process_of(caller).ptid } else { caller.pid };
+    inherit(&mut child, caller, state.process_of(caller), is_thread);
+    // A number in use belongs to a thread whose end was missed.
+    add_child(state, event, layout, child);
+}
+
+fn clone_in_child(
+    state: &mut State,
+    event: &Event<'_>,
+    layout: &CloneLayout,
+    look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>,
+) {
+    let tid = event.tid;
+    if let Some(child) = state.find(tid).and_then(|key| state.thread_mut(key)) {
+        let fresh = child.clone_ts != 0 && event.ts.saturating_sub(child.clone_ts) < CLONE_STALE;
+        if fresh && !child.flags.intersects(ThreadFlags::DEAD | ThreadFlags::UNKNOWN) {
+            return;
+        }
+    }
+    let flags = event.u64(layout.flags).unwrap_or(0) as u32;
+    let pid = event.i64(4).unwrap_or(tid);
+    let ptid = event.i64(5).unwrap_or(-1);
+    let is_thread = flags & clone_flags::THREAD != 0 || pid != tid;
+    let mut child = Thread::new(tid, pid);
+    child.ptid = ptid;
+    match state.by_tid(if is_thread { pid } else { ptid }) {
+        Some(source) => inherit(&mut child, source, state.process_of(source), is_thread),
+        None => {
+            state.counts.proc_lookups += 1;
+            if let Some(known) = look_up(tid).filter(|known| known.tid == tid) {
+                child = *known;
+            }
+        }
+    }
+    child.flags |= ThreadFlags::FROM_CHILD;
+    if let Some(vtid) = event.i64(layout.ids) {
+        child.vtid = vtid;
+        child.vpid = event.i64(layout.ids.saturating_add(1)).unwrap_or(pid);
+        child.flags.set(ThreadFlags::IN_PID_NS, vtid != tid);
+        let since_boot = event.u64(layout.ids.saturating_add(2)).unwrap_or(0);
+        let in_namespace = if vtid == tid { 0 } else { since_boot };
+        child.pidns_init_start_ts = state.machine.boot_ts.saturating_add(in_namespace);
+    }
+    add_child(state, event, layout, child);
+}
+
+/// What a child has in common with its parent, or a thread with its process.
+fn inherit(child: &mut Thread, source: &Thread, process: &Thread, is_thread: bool) {
+    child.exepath.clone_from(&source.exepath);
+    child.root.clone_from(&source.root);
+    child.comm.clone_from(&source.comm);
+    child.exe.clone_from(&source.exe);
+    child.args = Rc::clone(&source.args);
+    child.cgroups = Rc::clone(&source.cgroups);
+    (child.sid, child.pgid, child.vpgid) = (source.sid, source.pgid, source.vpgid);
+    (child.uid, child.gid, child.loginuid) = (source.uid, source.gid, source.loginuid);
+    child.tty = source.tty;
+    child.cap_inheritable = source.cap_inheritable;
+    child.cap_permitted = source.cap_permitted;
+    child.cap_effective = source.cap_effective;
+    child.exe_ino = source.exe_ino;
+    child.exe_ino_ctime = source.exe_ino_ctime;
+    child.exe_ino_mtime = source.exe_ino_mtime;
+    child.pidns_init_start_ts = source.pidns_init_start_ts;
+    child.flags |= source.flags
+        & (ThreadFlags::EXE_WRITABLE
+            | ThreadFlags::EXE_UPPER_LAYER
+            | ThreadFlags::EXE_LOWER_LAYER
+            | ThreadFlags::EXE_FROM_MEMFD);
+    if is_thread {
+        child.last_exec_ts = source.last_exec_ts;
+        return;
+    }
+    // Processes that share their table of fds (CLONE_FILES) get a copy too: what one of them opens
+    // later the other does not have here. vfork does copy.
+    child.fds = process.fds.clone();
+    for (_, info) in child.fds.iter_mut() {
+        info.cloned = true;
+        info.name_changed = false;
+    }
+    child.cwd.clone_from(&process.cwd);
+    child.env = Rc::clone(&process.env);
+    child.fd_limit = process.fd_limit;
+}
+
+fn add_child(state: &mut State, event: &Event<'_>, layout: &CloneLayout, mut child: Thread) {
+    describe(&mut child, event, layout);
+    child.clone_ts = event.ts;
+    child.last_access = event.ts;
+    let (uid, gid) = (child.uid, child.gid);
+    state.insert(child);
+    state.users.meet(uid, gid);
+}
+
+/// Takes over what a clone event says of the thread; caller and child have it in common.
+fn describe(thread: &mut Thread, event: &Event<'_>, layout: &CloneLayout) {
+    set_text(&mut thread.exe, event.text(1));
+    set_text(&mut thread.comm, event.text(layout.comm));
+    set_list(&mut thread.args, event.param(2));
+    set_list(&mut thread.cgroups, event.param(layout.cgroups));
+    thread.fd_limit = event.i64(7).unwrap_or(thread.fd_limit);
+    set_usage(thread, event, layout.usage);
+    thread.uid = event.u64(layout.uid).map_or(thread.uid, |uid| uid as u32);
+    thread.gid = event.u64(layout.gid).map_or(thread.gid, |gid| gid as u32);
+}
+
+/// Nothing was known of the caller; the event has what it and the child have in common.
+fn repair(caller: &mut Thread, event: &Event<'_>, layout: &CloneLayout) {
+    describe(caller, event, layout);
+    if let Some(ptid) = event.i64(5) {
+        caller.ptid = ptid;
+    }
+    if let Some(vtid) = event.i64(layout.ids) {
+        caller.vtid = vtid;
+        caller.vpid = event.i64(layout.ids.saturating_add(1)).unwrap_or(vtid);
+        caller.flags.set(ThreadFlags::IN_PID_NS, vtid != caller.tid);
+    }
+    caller.flags.remove(ThreadFlags::UNKNOWN);
+}
+
+fn set_text(to: &mut BString, text: Option<&[u8]>) {
+    if let Some(text) = text {
+        to.clear();
+        to.extend_from_slice(text);
+    }
+}
+
+/// Lists are mostly those of the parent: then the memory is shared.
+fn set_list(to: &mut Rc<[u8]>, list: Option<&[u8]>) {
+    let list = list.unwrap_or_default();
+    if **to != *list {
+        *to = Rc::from(list);
+    }
+}
+
+/// Page faults and memory sizes from five parameters in a row.
+fn set_usage(thread: &mut Thread, event: &Event<'_>, first: usize) {
+    let at = |i: usize| event.u64(first.saturating_add(i));
+    thread.major_faults = at(0).unwrap_or(thread.major_faults);
+    thread.minor_faults = at(1).unwrap_or(thread.minor_faults);
+    thread.vm_size = at(2).map_or(thread.vm_size, |kib| kib as u32);
+    thread.vm_rss = at(3).map_or(thread.vm_rss, |kib| kib as u32);
+    thread.vm_swap = at(4).map_or(thread.vm_swap, |kib| kib as u32);
+}
+
+/// execve of the first layouts, where the name of the program is all there is.
+pub(super) fn exec_8(step: &mut Step<'_>) {
+    exec_with(step, 1, NONE, NONE);
+}
+
+pub(super) fn exec_14(step: &mut Step<'_>) {
+    exec_with(step, 1, NONE, 13);
+}
+
+pub(super) fn exec_15(step: &mut Step<'_>) {
+    exec_with(step, 13, NONE, 14);
+}
+
+/// execve and execveat since their events have cgroups.
+pub(super) fn exec(step: &mut Step<'_>) {
+    exec_with(step, 13, 14, 15);
+}
+
+fn exec_with(step: &mut Step<'_>, comm: usize, cgroups: usize, env: usize) {
+    if !step.succeeded() {
+        return;
+    }
+    let event = step.event;
+    find_exepath(step);
+    let pid = event.i64(4).filter(|pid| *pid > 0).unwrap_or(event.tid);
+    drop_other_threads(step, pid);
+    let exepath = std::mem::take(step.scratch);
+    let Some(process) = step.process() else { return };
+    set_text(&mut process.exe, event.text(1));
+    set_text(&mut process.comm, event.text(comm));
+    set_list(&mut process.args, event.param(2));
+    if let Some(list) = event.param(cgroups) {
+        set_list(&mut process.cgroups, Some(list));
+    }
+    if env != NONE {
+        set_list(&mut process.env, event.param(env));
+    }
+    set_text(&mut process.exepath, Some(&exepath));
+    process.fd_limit = event.i64(7).unwrap_or(process.fd_limit);
+    set_usage(process, event, 8);
+    process.tty = event.u64(16).map_or(process.tty, |tty| tty as u32);
+    process.vpgid = event.i64(17).unwrap_or(process.vpgid);
+    process.loginuid = event.u64(18).map_or(process.loginuid, |uid| uid as u32);
+    process.cap_inheritable = event.u64(20).unwrap_or(process.cap_inheritable);
+    process.cap_permitted = event.u64(21).unwrap_or(process.cap_permitted);
+    process.cap_effective = event.u64(22).unwrap_or(process.cap_effective);
+    process.exe_ino = event.u64(23).unwrap_or(0);
+    process.exe_ino_ctime = event.u64(24).unwrap_or(0);
+    process.exe_ino_mtime = event.u64(25).unwrap_or(0);
+    process.uid = event.u64(26).map_or(process.uid, |uid| uid as u32);
+    process.pgid = event.i64(28).unwrap_or(process.pgid);
+    process.gid = event.u64(29).map_or(process.gid, |gid| gid as u32);
+    process.last_exec_ts = event.ts;
+    let bits = event.u64(19).unwrap_or(0);
+    process.flags.remove(ThreadFlags::DEAD | ThreadFlags::UNKNOWN);
+    process.flags |= ThreadFlags::NAME_CHANGED;
+    process.flags.set(ThreadFlags::EXE_WRITABLE, bits & 1 != 0);
+    process.flags.set(ThreadFlags::EXE_UPPER_LAYER, bits & 2 != 0);
+    process.flags.set(ThreadFlags::EXE_FROM_MEMFD, bits & 4 != 0);
+    process.flags.set(ThreadFlags::EXE_LOWER_LAYER, bits & 8 != 0);
+    process.fds.remove_close_on_exec();
+    let (uid, gid) = (process.uid, process.gid);
+    step.state.users.meet(uid, gid);
+    *step.scratch = exepath;
+}
+
+/// Leaves the absolute path of the new program in the scratch, nothing when it is not known.
+fn find_exepath(step: &mut Step<'_>) {
+    if let Some(path) = step.event.text(27).filter(|path| !path.is_empty()) {
+        step.scratch.clear();
+        step.scratch.extend_from_slice(path);
+        return;
+    }
+    let enter = step.enter;
+    if enter.ty() == Some(EventType::SYSCALL_EXECVEAT_E) {
+        let dirfd = enter.param(0).and_then(read_i64);
+        let name = enter.param(1).map(read_text).filter(|name| *name != b"<NA>");
+        let empty_path = enter.param(2).and_then(read_u64).is_some_and(|flags| flags & 1 != 0);
+        match name {
+            Some(name) if !name.is_empty() => step.resolve(dirfd, name),
+            _ if empty_path => step.resolve(dirfd, b""),
+            _ => step.scratch.clear(),
+        }
+        return;
+    }
+    let filename = match step.event.ty {
+        EventType::SYSCALL_EXECVE_18_X | EventType::SYSCALL_EXECVE_19_X => arg(30, 0),
+        _ => Arg { exit: NONE, enter: NONE },
+    };
+    match step.text(filename) {
+        Some(name) if !name.is_empty() => step.resolve(None, name),
+        _ => step.scratch.clear(),
+    }
+}
+
+/// The thread that executes a program becomes the process; all its other threads end.
+fn drop_other_threads(step: &mut Step<'_>, pid: i64) {
+    let main = step.state.by_tid(pid);
+    if main.is_none_or(|main| main.live_threads > 1 || main.flags.contains(ThreadFlags::DEAD)) {
+        step.state.remove_where(|t| t.pid == pid && t.tid != pid && t.tid != step.event.tid);
+    }
+    if let Some(key) = step.state.find(pid) {
+        step.process = key;
+        if let Some(main) = step.process() {
+            main.live_threads = 1;
+        }
+    }
+}
+
+/// A thread ends. It is still there for this event.
+pub(super) fn exit(step: &mut Step<'_>) {
+    let reaper = step.event.i64(4).filter(|tid| *tid > 0);
+    step.state.mark_dead(step.thread);
+    step.deferred.ended = Some(step.event.tid);
+    if let Some(process) = step.process()
+        && process.is_main()
+        && process.live_threads == 0
+    {
+        let pid = process.pid;
+        reparent(step.state, pid, reaper);
+    }
+}
+
+/// Gives the children of a process that ended to the one that takes in orphans.
+fn reparent(state: &mut State, pid: i64, reaper: Option<i64>) {
+    if state.children_of(pid).is_empty() {
+        return;
+    }
+    let reaper = match reaper {
+        Some(tid) => state.by_tid(tid).map_or(tid, |thread| thread.pid),
+        None => find_reaper(state, pid),
+    };
+    if reaper == pid {
+        return;
+    }
+    for child in state.children_of(pid).to_vec() {
+        state.set_parent(child, reaper);
+    }
+}
+
+fn find_reaper(state: &State, pid: i64) -> i64 {
+    let mut process = state.by_tid(pid);
+    let in_namespace = process.is_some_and(|p| p.flags.contains(ThreadFlags::IN_PID_NS));
+    for _ in 0..MAX_DEPTH {
+        process = process.and_then(|p| state.parent_of(p));
+        let Some(p) = process else { break };
+        let takes = p.flags.contains(ThreadFlags::REAPER) || p.vpid == 1 || p.pid == 1;
+        if takes && p.flags.contains(ThreadFlags::IN_PID_NS) == in_namespace {
+            return p.pid;
+        }
+    }
+    1
+}
+
+/// Removes a thread that ended, and with its last thread the process.
+pub(super) fn remove_ended(state: &mut State, tid: i64) {
+    let Some(thread) = state.by_tid(tid) else { return };
+    let pid = thread.pid;
+    if !thread.is_main() {
+        state.remove(tid);
+    }
+    let ended =
+        |main: &Thread| main.is_main() && main.flags.contains(ThreadFlags::DEAD) && main.live_threads == 0;
+    if state.by_tid(pid).is_some_and(ended) {
+        state.remove(pid);
+    }
+}
+
+pub(super) fn setsid(step: &mut Step<'_>) {
+    let Some(sid) = step.result().filter(|sid| *sid > 0) else { return };
+    if let Some(process) = step.process() {
+        process.sid = sid;
+        process.vpgid = process.vpid;
+        process.pgid = process.pid;
+        process.tty = 0;
+    }
+}
+
+pub(super) fn setpgid(step: &mut Step<'_>) {
+    if step.result() != Some(0) {
+        return;
+    }
+    let (Some(pid), Some(pgid)) = (step.i64(arg(1, 0)), step.i64(arg(2, 1))) else { return };
+    let Some(own) = step.process().map(|process| (process.vpid, process.flags)) else { return };
+    // Numbers are those of the caller's namespace: of others only the host's are known.
+    let key = match pid {
+        0 => Some(step.process),
+        pid if pid == own.0 => Some(step.process),
+        pid if !own.1.contains(ThreadFlags::IN_PID_NS) => step.state.find(pid),
+        _ => None,
+    };
+    let Some(target) = key.and_then(|key| step.state.thread_mut(key)) else { return };
+    target.vpgid = if pgid == 0 { target.vpid } else { pgid };
+    if !target.flags.contains(ThreadFlags::IN_PID_NS) {
+        target.pgid = target.vpgid;
+    }
+}
+
+fn set_uid(step: &mut Step<'_>, at: Arg) {
+    if step.result() != Some(0) {
+        return;
+    }
+    let Some(uid) = step.u64(at).map(|uid| uid as u32).filter(|uid| *uid != NO_ID) else { return };
+    if let Some(thread) = step.thread() {
+        thread.uid = uid;
+    }
+    step.state.users.meet(uid, NO_ID);
+}
+
+fn set_gid(step: &mut Step<'_>, at: Arg) {
+    if step.result() != Some(0) {
+        return;
+    }
+    let Some(gid) = step.u64(at).map(|gid| gid as u32).filter(|gid| *gid != NO_ID) else { return };
+    if let Some(thread) = step.thread() {
+        thread.gid = gid;
+    }
+    step.state.users.meet(NO_ID, gid);
+}
+
+pub(super) fn setuid(step: &mut Step<'_>) {
+    set_uid(step, arg(1, 0));
+}
+
+pub(super) fn setgid(step: &mut Step<'_>) {
+    set_gid(step, arg(1, 0));
+}
+
+/// setreuid and setresuid: the effective id counts.
+pub(super) fn setreuid(step: &mut Step<'_>) {
+    set_uid(step, arg(2, 1));
+}
+
+pub(super) fn setregid(step: &mut Step<'_>) {
+    set_gid(step, arg(2, 1));
+}
+
+pub(super) fn prctl(step: &mut Step<'_>) {
+    const SET_NAME: u64 = 15;
+    const SET_CHILD_SUBREAPER: u64 = 36;
+    const GET_CHILD_SUBREAPER: u64 = 37;
+    /// Longest name of a thread.
+    const MAX_COMM: usize = 15;
+    if !step.succeeded() {
+        return;
+    }
+    let event = step.event;
+    match event.u64(1) {
+        Some(SET_NAME) => {
+            let Some(name) = event.text(2) else { return };
+            if let Some(thread) = step.thread() {
+                set_text(&mut thread.comm, Some(name.get(..MAX_COMM).unwrap_or(name)));
+                thread.flags |= ThreadFlags::NAME_CHANGED;
+            }
+        }
+        Some(SET_CHILD_SUBREAPER | GET_CHILD_SUBREAPER) => {
+            let Some(value) = event.i64(3) else { return };
+            if let Some(process) = step.process() {
+                process.flags.set(ThreadFlags::REAPER, value != 0);
+            }
+        }
+        _ => {}
+    }
+}
+
+pub(super) fn capset(step: &mut Step<'_>) {
+    if step.result() != Some(0) {
+        return;
+    }
+    let event = step.event;
+    if let Some(thread) = step.thread() {
+        thread.cap_inheritable = event.u64(1).unwrap_or(thread.cap_inheritable);
+        thread.cap_permitted = event.u64(2).unwrap_or(thread.cap_permitted);
+        thread.cap_effective = event.u64(3).unwrap_or(thread.cap_effective);
+    }
+}
+
+/// The first thread of a user namespace has all capabilities in it.
+fn enter_namespaces(step: &mut Step<'_>, flags: Arg) {
+    let flags = step.u64(flags).unwrap_or(0) as u32;
+    if step.result() != Some(0) || flags & clone_flags::NEWUSER == 0 {
+        return;
+    }
+    if let Some(thread) = step.thread() {
+        thread.cap_permitted = ALL_CAPABILITIES;
+        thread.cap_effective = ALL_CAPABILITIES;
+    }
+}
+
+pub(super) fn unshare(step: &mut Step<'_>) {
+    enter_namespaces(step, arg(1, 0));
+}
+
+pub(super) fn setns(step: &mut Step<'_>) {
+    enter_namespaces(step, arg(2, 1));
+}
+
+/// Takes the scratch as the current directory.
+fn set_cwd(step: &mut Step<'_>) {
+    if step.scratch.last() != Some(&b'/') {
+        step.scratch.push(b'/');
+    }
+    if let Some(process) = step.state.thread_mut(step.process) {
+        set_text(&mut process.cwd, Some(step.scratch));
+    }
+}
+
+pub(super) fn chdir(step: &mut Step<'_>) {
+    if step.result() != Some(0) {
+        return;
+    }
+    if let Some(path) = step.text(arg(1, NONE)) {
+        step.resolve(None, path);
+        set_cwd(step);
+    }
+}
+
+pub(super) fn fchdir(step: &mut Step<'_>) {
+    if step.result() != Some(0) {
+        return;
+    }
+    if let Some(fd) = step.fd
+        && step.fd_info(fd).is_some_and(|info| !info.name.is_empty())
+    {
+        step.resolve(Some(fd), b"");
+        set_cwd(step);
+    }
+}
+
+pub(super) fn getcwd(step: &mut Step<'_>) {
+    if !step.succeeded() {
+        return;
+    }
+    // A directory outside of the root is reported as "(unreachable)/…".
+    if let Some(path) = step.text(arg(1, NONE)).filter(|path| path.first() == Some(&b'/')) {
+        path::join(step.scratch, b"", path);
+        set_cwd(step);
+    }
+}
+
+pub(super) fn chroot(step: &mut Step<'_>) {
+    if step.result() != Some(0) {
+        return;
+    }
+    let Some(path) = step.text(arg(1, NONE)) else { return };
+    step.resolve(None, path);
+    if let Some(process) = step.state.thread_mut(step.process) {
+        set_text(&mut process.root, Some(step.scratch));
+    }
+}
+
+const RLIMIT_NOFILE: u64 = 7;
+
+pub(super) fn rlimit(step: &mut Step<'_>) {
+    if step.result() != Some(0) || step.u64(arg(3, 0)) != Some(RLIMIT_NOFILE) {
+        return;
+    }
+    let Some(soft) = step.event.i64(1) else { return };
+    if let Some(process) = step.process() {
+        process.fd_limit = soft;
+    }
+}
+
+pub(super) fn prlimit(step: &mut Step<'_>) {
+    if step.result() != Some(0) || step.u64(arg(6, 1)) != Some(RLIMIT_NOFILE) {
+        return;
+    }
+    // -1 stands for "no new limit given" too.
+    let new = step.event.i64(1).filter(|soft| *soft >= 0);
+    let Some(soft) = new.or(step.event.i64(3).filter(|soft| *soft >= 0)) else { return };
+    let key = match step.i64(arg(5, 0)) {
+        None | Some(0) => Some(step.process),
+        Some(pid) => step.state.find(pid),
+    };
+    if let Some(process) = key.and_then(|key| step.state.thread_mut(key)) {
+        process.fd_limit = soft;
+    }
+}
+
+/// brk, mmap and munmap report the memory sizes of the process.
+pub(super) fn memory(step: &mut Step<'_>) {
+    set_memory(step, 1);
+}
+
+fn set_memory(step: &mut Step<'_>, first: usize) {
+    let event = step.event;
+    let (size, rss, swap) = (event.u64(first), event.u64(first + 1), event.u64(first + 2));
+    let (Some(size), Some(rss), Some(swap)) = (size, rss, swap) else { return };
+    if let Some(process) = step.process() {
+        (process.vm_size, process.vm_rss, process.vm_swap) = (size as u32, rss as u32, swap as u32);
+    }
+}
+
+/// A thread leaves its CPU; its time is accounted by the inspector.
+pub(super) fn switch(step: &mut Step<'_>) {
+    let event = step.event;
+    if let Some(thread) = step.thread() {
+        thread.major_faults = event.u64(1).unwrap_or(thread.major_faults);
+        thread.minor_faults = event.u64(2).unwrap_or(thread.minor_faults);
+    }
+    set_memory(step, 3);
+}

@@ -1,0 +1,348 @@
+//! Applies events to the state: the only writer of [`State`] while events flow.
+//!
+//! For each event it finds the thread and the fd, pairs enter with exit, and updates the tables.
+//! All of that happens before filters and sinks look, so that an open shows the name of its fd.
+//! What an event *ends* is removed when the next one arrives: a close still shows what it closed.
+
+use super::enter_params::EnterParams;
+use super::plan::{Action, Bind, Plan};
+use super::step::{Deferred, Step};
+use super::thread::{Thread, ThreadFlags};
+use super::{Binding, State, ThreadKey, apply_process};
+use crate::event::Event;
+use crate::schema::EventType;
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Most threads kept; the least recently seen ones make room for new ones.
+    pub threads: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { threads: 262_144 }
+    }
+}
+
+/// Threads that have not been seen for this long are candidates of [`Inspector::sweep`], in ns.
+const IDLE: u64 = 1_800_000_000_000;
+
+/// The state and what is needed to apply events to it.
+pub struct Inspector {
+    /// What is known; fill it with what the source knows before the first event.
+    pub state: State,
+    limits: Limits,
+    plans: Box<[Plan]>,
+    deferred: Deferred,
+    scratch: Vec<u8>,
+    first_ts: Option<u64>,
+    previous_ts: Option<u64>,
+    /// Time of the last switch on each CPU.
+    switches: Vec<u64>,
+}
+
+impl Default for Inspector {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
+impl Inspector {
+    /// An inspector that knows nothing yet.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            state: State::default(),
+            limits,
+            plans: Plan::table(),
+            deferred: Deferred::default(),
+            scratch: Vec::with_capacity(super::path::MAX_PATH),
+            first_ts: None,
+            previous_ts: None,
+            switches: Vec::new(),
+        }
+    }
+
+    /// Updates the state with `event` and says what the event is about.
+    ///
+    /// `look_up` is asked about threads that are not known, with their tid; it may return `None`.
+    pub fn apply(
+        &mut self,
+        event: &Event<'_>,
+        look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>,
+    ) -> Binding {
+        self.finish_previous();
+        let plan = self.plans.get(usize::from(event.ty.0)).copied().unwrap_or(Plan::UNKNOWN);
+        let mut binding = Binding {
+            delta: self.previous_ts.map(|before| event.ts.saturating_sub(before)),
+            first_ts: *self.first_ts.get_or_insert(event.ts),
+            ..Binding::default()
+        };
+        let is_switch = matches!(event.ty, EventType::SCHEDSWITCH_1_E | EventType::SCHEDSWITCH_6_E);
+        if !is_switch {
+            self.previous_ts = Some(event.ts);
+        }
+
+        match plan.action {
+            Action::Clone(layout) => {
+                let caller = match event.i64(0) {
+                    Some(0) => self.state.find(event.tid),
+                    _ => self.bind(event, plan.bind, look_up),
+                };
+                apply_process::clone(&mut self.state, event, layout, caller, look_up);
+                self.make_room(event.tid);
+                binding.thread = self.state.find(event.tid);
+                if let Some(key) = binding.thread {
+                    binding.latency = self.pair(key, event).latency;
+                }
+                return binding;
+            }
+            Action::User(added) => apply_user(&mut self.state, event, added),
+            Action::Group(added) => apply_group(&mut self.state, event, added),
+            Action::None | Action::Thread(_) => {}
+        }
+
+        let Some(key) = self.bind(event, plan.bind, look_up) else { return binding };
+        binding.thread = Some(key);
+        if is_switch {
+            self.account_switch(key, event);
+        }
+        let pair = if plan.is_call { self.pair(key, event) } else { Pair::default() };
+        binding.latency = pair.latency;
+        binding.fd = plan.fd.and_then(|i| event.i64(usize::from(i))).or(pair.enter_fd).filter(|fd| *fd >= 0);
+        if plan.is_call && event.ty.is_enter() {
+            self.begin(key, event, &plan, binding.fd);
+        }
+        if let Action::Thread(handler) = plan.action {
+            self.run(handler, event, key, &mut binding, look_up);
+        }
+        binding
+    }
+
+    /// Removes what the event before ended.
+    #[inline]
+    fn finish_previous(&mut self) {
+        for (pid, fd) in self.deferred.renamed.drain(..) {
+            let process = self.state.find(pid).and_then(|key| self.state.thread_mut(key));
+            if let Some(info) = process.and_then(|process| process.fds.get_mut(fd)) {
+                info.name_changed = false;
+            }
+        }
+        for (pid, first, last) in self.deferred.closed.drain(..) {
+            let process = self.state.find(pid).and_then(|key| self.state.thread_mut(key));
+            match process {
+                Some(process) if first == last => _ = process.fds.remove(first),
+                Some(process) => process.fds.remove_range(first, last),
+                None => {}
+            }
+        }
+        if let Some(tid) = self.deferred.ended.take() {
+            apply_process::remove_ended(&mut self.state, tid);
+        }
+    }
+
+    /// The thread of an event, as far as events of this kind have one.
+    #[inline]
+    fn bind(
+        &mut self,
+        event: &Event<'_>,
+        how: Bind,
+        look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>,
+    ) -> Option<ThreadKey> {
+        if how == Bind::Never {
+            return None;
+        }
+        let key = match self.state.find(event.tid) {
+            Some(key) => key,
+            None if how == Bind::Always && event.tid > 0 => self.learn(event, look_up),
+            None => return None,
+        };
+        if let Some(thread) = self.state.thread_mut(key) {
+            thread.last_access = event.ts;
+        }
+        Some(key)
+    }
+
+    /// Adds the thread of an event that is not in the table, with its process.
+    #[cold]
+    fn learn(&mut self, event: &Event<'_>, look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>) -> ThreadKey {
+        self.make_room(event.tid);
+        self.state.counts.proc_lookups += 1;
+        let thread = look_up(event.tid).filter(|thread| thread.tid == event.tid).unwrap_or_else(|| {
+            self.state.counts.threads_unknown += 1;
+            let pid = if event.pid > 0 { event.pid } else { event.tid };
+            Box::new(Thread::unknown(event.tid, pid))
+        });
+        let (pid, uid, gid) = (thread.pid, thread.uid, thread.gid);
+        self.state.insert_boxed(thread);
+        if pid != event.tid && self.state.find(pid).is_none() {
+            self.state.counts.proc_lookups += 1;
+            let process = look_up(pid).filter(|process| process.tid == pid).unwrap_or_else(|| {
+                self.state.counts.threads_unknown += 1;
+                Box::new(Thread::unknown(pid, pid))
+            });
+            let key = self.state.insert_boxed(process);
+            if let Some(process) = self.state.thread_mut(key) {
+                process.last_access = event.ts;
+            }
+        }
+        self.state.users.meet(uid, gid);
+        match self.state.find(event.tid) {
+            Some(key) => key,
+            // Not reachable: it was inserted above.
+            None => self.state.insert(Thread::unknown(event.tid, event.tid)),
+        }
+    }
+
+    /// Pairs an exit with its enter and notes it as the thread's last call.
+    #[inline]
+    fn pair(&mut self, key: ThreadKey, event: &Event<'_>) -> Pair {
+        let Some(thread) = self.state.thread_mut(key) else { return Pair::default() };
+        let last = &mut thread.last;
+        if event.ty.is_enter() {
+            return Pair::default();
+        }
+        let enter = event.ty.enter();
+        // A successful execveat returns as execve from old probes.
+        let is_pair = last.ty == Some(enter)
+            || (last.ty == Some(EventType::SYSCALL_EXECVEAT_E) && event.ty == EventType::SYSCALL_EXECVE_19_X);
+        let pair = if is_pair {
+            Pair { latency: Some(event.ts.saturating_sub(last.ts)), enter_fd: last.fd }
+        } else {
+            Pair::default()
+        };
+        last.ty = Some(event.ty);
+        if !is_pair {
+            thread.enter.clear();
+        }
+        pair
+    }
+
+    /// Notes the beginning of a call.
+    #[inline]
+    fn begin(&mut self, key: ThreadKey, event: &Event<'_>, plan: &Plan, fd: Option<i64>) {
+        let Some(thread) = self.state.thread_mut(key) else { return };
+        thread.last.ty = Some(event.ty);
+        thread.last.ts = event.ts;
+        thread.last.cpu = event.cpu;
+        thread.last.fd = fd;
+        if plan.keep {
+            thread.enter.keep(event);
+        } else {
+            thread.enter.clear();
+        }
+    }
+
+    fn run(
+        &mut self,
+        handler: fn(&mut Step<'_>),
+        event: &Event<'_>,
+        key: ThreadKey,
+        binding: &mut Binding,
+        look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>,
+    ) {
+        // Out of the thread while the handler runs, so that it can be read while the state changes.
+        let enter = match self.state.thread_mut(key) {
+            Some(thread) if event.ty.is_exit() => std::mem::take(&mut thread.enter),
+            _ => EnterParams::default(),
+        };
+        let mut step = Step {
+            process: self.state.process_key(key),
+            state: &mut self.state,
+            event,
+            enter: &enter,
+            thread: key,
+            began: binding.latency.map(|latency| event.ts.saturating_sub(latency)),
+            fd: binding.fd,
+            deferred: &mut self.deferred,
+            scratch: &mut self.scratch,
+            look_up,
+        };
+        handler(&mut step);
+        binding.fd = step.fd;
+        if event.ty.is_exit() {
+            if let Some(thread) = self.state.thread_mut(key) {
+                thread.enter = enter;
+            }
+        }
+    }
+
+    /// CPU time of the thread that a switch event takes off its CPU.
+    fn account_switch(&mut self, key: ThreadKey, event: &Event<'_>) {
+        let cpu = usize::from(event.cpu);
+        if self.switches.len() <= cpu {
+            self.switches.resize(cpu + 1, 0);
+        }
+        let before = self.switches.get_mut(cpu).map_or(0, |at| std::mem::replace(at, event.ts));
+        let Some(thread) = self.state.thread_mut(key) else { return };
+        thread.exec_slice = if before == 0 { 0 } else { event.ts.saturating_sub(before) };
+        thread.exec_time += thread.exec_slice;
+        thread.last_switch_ts = event.ts;
+    }
+
+    /// Makes the table smaller than its limit; `keep` is not evicted.
+    fn make_room(&mut self, keep: i64) {
+        if self.state.len() < self.limits.threads.max(1) {
+            return;
+        }
+        let dead = self.state.remove_where(|t| t.flags.contains(ThreadFlags::DEAD) && t.tid != keep);
+        let mut evicted = dead;
+        if self.state.len() >= self.limits.threads.max(1) {
+            let count = (self.limits.threads / 16).max(1);
+            let oldest = self.state.nth_oldest_access(count);
+            let mut left = count;
+            evicted += self.state.remove_where(|t| {
+                let go = left > 0 && t.last_access <= oldest && t.tid != keep;
+                left -= usize::from(go);
+                go
+            });
+        }
+        self.state.counts.threads_evicted += evicted as u64;
+    }
+
+    /// Removes threads that have not been seen for half an hour and are gone according to
+    /// `is_alive`; for live sources, now and then, as the end of a thread may have been lost.
+    ///
+    /// `now` is in ns since the epoch. Returns how many were removed.
+    pub fn sweep(&mut self, now: u64, is_alive: &mut dyn FnMut(i64) -> bool) -> usize {
+        let removed = self
+            .state
+            .remove_where(|t| now.saturating_sub(t.last_access.max(t.clone_ts)) > IDLE && !is_alive(t.tid));
+        self.state.counts.threads_evicted += removed as u64;
+        removed
+    }
+}
+
+/// What is known of a call that returns.
+#[derive(Default)]
+struct Pair {
+    latency: Option<u64>,
+    enter_fd: Option<i64>,
+}
+
+fn apply_user(state: &mut State, event: &Event<'_>, added: bool) {
+    // Those of containers have numbers of their own.
+    if event.text(5).is_some_and(|container| !container.is_empty()) {
+        return;
+    }
+    let Some(uid) = event.u64(0).and_then(|uid| u32::try_from(uid).ok()) else { return };
+    if !added {
+        state.users.users.remove(&uid);
+        return;
+    }
+    let text = |i: usize| event.text(i).unwrap_or_default().into();
+    let gid = event.u64(1).unwrap_or(0) as u32;
+    state.users.users.insert(uid, super::users::User { gid, name: text(2), home: text(3), shell: text(4) });
+}
+
+fn apply_group(state: &mut State, event: &Event<'_>, added: bool) {
+    if event.text(2).is_some_and(|container| !container.is_empty()) {
+        return;
+    }
+    let Some(gid) = event.u64(0).and_then(|gid| u32::try_from(gid).ok()) else { return };
+    if added {
+        state.users.groups.insert(gid, event.text(1).unwrap_or_default().into());
+    } else {
+        state.users.groups.remove(&gid);
+    }
+}

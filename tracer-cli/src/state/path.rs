@@ -1,0 +1,98 @@
+//! Joining and normalising the paths of traced programs, as bytes and without asking any file
+//! system: the file may be long gone, or on another machine.
+
+/// Longest path that is kept, in bytes.
+pub const MAX_PATH: usize = 1024;
+
+/// Stands for a path longer than [`MAX_PATH`].
+pub const TOO_LONG: &[u8] = b"/PATH_TOO_LONG";
+
+/// Stands for the directory of a relative path when the directory's fd is not known.
+pub const UNKNOWN_DIRECTORY: &[u8] = b"<UNKNOWN>";
+
+/// Replaces `out` by `path` as seen from the directory `base`.
+///
+/// An absolute `path` stands for itself. Empty and `.` components go away, `..` takes the one
+/// before it along, and only `/` keeps its final slash.
+pub fn join(out: &mut Vec<u8>, base: &[u8], path: &[u8]) {
+    out.clear();
+    let absolute = path.first() == Some(&b'/') || base.first() == Some(&b'/');
+    if absolute {
+        out.push(b'/');
+    }
+    if path.first() != Some(&b'/') {
+        push_components(out, base, absolute);
+    }
+    push_components(out, path, absolute);
+    if out.len() > MAX_PATH {
+        out.clear();
+        out.extend_from_slice(TOO_LONG);
+    }
+}
+
+fn push_components(out: &mut Vec<u8>, path: &[u8], absolute: bool) {
+    for component in path.split(|b| *b == b'/') {
+        match component {
+            b"" | b"." => {}
+            b".." => pop_component(out, absolute),
+            name => {
+                if !matches!(out.last(), None | Some(b'/')) {
+                    out.push(b'/');
+                }
+                out.extend_from_slice(name);
+            }
+        }
+    }
+}
+
+fn pop_component(out: &mut Vec<u8>, absolute: bool) {
+    match out.iter().rposition(|b| *b == b'/') {
+        Some(slash) => out.truncate(slash.max(usize::from(absolute))),
+        None => out.clear(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined(base: &str, path: &str) -> String {
+        let mut out = b"left over".to_vec();
+        join(&mut out, base.as_bytes(), path.as_bytes());
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn relative_paths_start_at_the_base() {
+        assert_eq!(joined("/a/", "b"), "/a/b");
+        assert_eq!(joined("/a", "b/c/"), "/a/b/c");
+        assert_eq!(joined("/", "b"), "/b");
+        assert_eq!(joined("/a/", "."), "/a");
+        assert_eq!(joined("/a/", ""), "/a");
+        assert_eq!(joined("", "b"), "b");
+        assert_eq!(joined("<UNKNOWN>", "b"), "<UNKNOWN>/b");
+    }
+
+    #[test]
+    fn absolute_paths_replace_the_base() {
+        assert_eq!(joined("/a/", "/b"), "/b");
+        assert_eq!(joined("/a/", "/"), "/");
+        assert_eq!(joined("/a/", "//b//c/./d/"), "/b/c/d");
+    }
+
+    #[test]
+    fn dot_dot_goes_up_and_stops_at_the_root() {
+        assert_eq!(joined("/a/b/", "../c"), "/a/c");
+        assert_eq!(joined("/a/", "../../../c"), "/c");
+        assert_eq!(joined("/a", ".."), "/");
+        assert_eq!(joined("", "a/../b"), "b");
+        assert_eq!(joined("/", "..."), "/...");
+    }
+
+    #[test]
+    fn long_paths_are_named_so() {
+        let long = "x".repeat(MAX_PATH - 1);
+        assert_eq!(joined("/", &long).len(), MAX_PATH);
+        assert_eq!(joined("/", &format!("{long}x")), "/PATH_TOO_LONG");
+    }
+}
