@@ -163,7 +163,8 @@ mod tests {
         );
         assert_eq!(users.len(), 2);
         assert_eq!(users[&0].name, "root");
-        assert_eq!((users[&33].gid, &*users[&33].home), (34, "/var/www".into()));
+        assert_eq!(users[&33].gid, 34);
+        assert_eq!(users[&33].home, "/var/www");
         assert_eq!(users[&33].shell, "");
         let groups = parse_group(b"root:x:0:\nweb:x:34:a,b\nbad:x:q:\n");
         assert_eq!(groups.len(), 2);
