@@ -1,6 +1,6 @@
 //! `sys_enter` and `sys_exit`.
 
-use crate::copy::{arg, body_len, nothing, user_bytes, user_string, wanted};
+use crate::copy::{Outcome, arg, body_len, close, user_bytes, user_string, wanted};
 use crate::emit;
 use crate::file;
 use crate::kernel::{opaque, setting};
@@ -17,7 +17,7 @@ use aya_ebpf::{
 };
 use tracer_common::{
     plan::{CallPlan, MAX_PIECES, PiecePlan, piece, program, want, when},
-    record::{HEADER_LEN, RecordHeader, flag, kind, piece_status},
+    record::{HEADER_LEN, RecordHeader, flag, kind},
 };
 
 /// `rt_sigreturn` and `sigreturn` restore the registers of the interrupted program, with -1 in place
@@ -108,43 +108,41 @@ fn finish(s: *mut Scratch) {
 
 /// Copies one piece if it is due.
 #[inline(always)]
-fn one_piece(s: *mut Scratch, slot: u8, p: &PiecePlan, now: u8, result: i64, reach: Reach) {
+fn one_piece(s: *mut Scratch, p: &PiecePlan, now: u8, result: i64, reach: Reach) -> Outcome {
     if p.when & now == 0 {
-        return;
+        return Outcome::SKIP;
     }
     match p.kind {
-        piece::STR => user_string(s, slot, arg(s, p.arg), p.limit as u64),
-        piece::BUF => {
-            let n = wanted(s, p, result);
-            if n != 0 {
-                user_bytes(s, slot, arg(s, p.arg), n)
-            }
-        }
-        piece::FD_FILE if reach == Reach::Plain => file::facts(s, slot, fd_of(s, p, result)),
-        piece::FD_SOCKET if reach != Reach::Task => file::socket(s, slot, fd_of(s, p, result)),
-        piece::MEMORY if reach == Reach::Plain => task::memory(s, slot),
-        piece::MSGHDR if reach != Reach::Task => user_bytes(s, slot, arg(s, p.arg), 56),
-        piece::MSG_IOV if reach != Reach::Task => vector::message_iov(s, slot, arg(s, p.arg)),
+        piece::STR => user_string(s, arg(s, p.arg), p.limit as u64),
+        piece::BUF => match wanted(s, p, result) {
+            0 => Outcome::SKIP,
+            n => user_bytes(s, arg(s, p.arg), n),
+        },
+        piece::FD_FILE if reach == Reach::Plain => file::facts(s, fd_of(s, p, result)),
+        piece::FD_SOCKET if reach != Reach::Task => file::socket(s, fd_of(s, p, result)),
+        piece::MEMORY if reach == Reach::Plain => task::memory(s),
+        piece::MSGHDR if reach != Reach::Task => user_bytes(s, arg(s, p.arg), vector::MESSAGE_LEN),
+        piece::MSG_IOV if reach != Reach::Task => vector::message_iov(s, arg(s, p.arg)),
         piece::IOVEC_DATA if reach == Reach::Vector => {
             let base = arg(s, p.arg);
             let count = arg(s, p.arg + 1);
-            vector::data(s, slot, base, count, wanted(s, p, result));
+            vector::data(s, base, count, wanted(s, p, result))
         }
-        piece::MSG_NAME if reach == Reach::Vector => vector::message_name(s, slot, arg(s, p.arg)),
+        piece::MSG_NAME if reach == Reach::Vector => vector::message_name(s, arg(s, p.arg)),
         piece::MSG_DATA if reach == Reach::Vector => {
-            vector::message_data(s, slot, arg(s, p.arg), wanted(s, p, result))
+            vector::message_data(s, arg(s, p.arg), wanted(s, p, result))
         }
         piece::MSG_CONTROL if reach == Reach::Vector => {
-            vector::message_control(s, slot, arg(s, p.arg), p.limit as u64)
+            vector::message_control(s, arg(s, p.arg), p.limit as u64)
         }
-        piece::TASK if reach == Reach::Task => task::facts(s, slot),
-        piece::ARG_AREA if reach == Reach::Task => task::args(s, slot, p.limit as u64),
-        piece::ENV_AREA if reach == Reach::Task => task::env(s, slot, p.limit as u64),
-        piece::EXE_PATH if reach == Reach::Task => task::exe_path(s, slot),
-        piece::CGROUP_PATH if reach == Reach::Task => task::cgroup_path(s, slot),
-        piece::STR_ARRAY if reach == Reach::Task => task::string_array(s, slot, arg(s, p.arg)),
-        piece::FD_PATH if reach == Reach::Task => file::path_of_fd(s, slot, fd_of(s, p, result)),
-        _ => nothing(s, slot, piece_status::ABSENT),
+        piece::TASK if reach == Reach::Task => task::facts(s),
+        piece::ARG_AREA if reach == Reach::Task => task::args(s, p.limit as u64),
+        piece::ENV_AREA if reach == Reach::Task => task::env(s, p.limit as u64),
+        piece::EXE_PATH if reach == Reach::Task => task::exe_path(s),
+        piece::CGROUP_PATH if reach == Reach::Task => task::cgroup_path(s),
+        piece::STR_ARRAY if reach == Reach::Task => task::string_array(s, arg(s, p.arg)),
+        piece::FD_PATH if reach == Reach::Task => file::path_of_fd(s, fd_of(s, p, result)),
+        _ => Outcome::ABSENT,
     }
 }
 
@@ -160,8 +158,10 @@ fn pieces(s: *mut Scratch, plan: &CallPlan, now: u8, result: i64, reach: Reach) 
         if i >= plan.pieces as usize {
             break;
         }
-        one_piece(s, i as u8, &plan.piece[i], now, result, reach);
-        i += 1;
+        let outcome = one_piece(s, &plan.piece[i], now, result, reach);
+        close(s, i as u8, outcome);
+        // Hidden from the optimizer, which would unroll the loop sixfold.
+        i = opaque(i as u64 + 1) as usize;
     }
 }
 

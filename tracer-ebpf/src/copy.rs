@@ -38,14 +38,46 @@ fn destination(s: *mut Scratch) -> Option<*mut u8> {
     Some(unsafe { (&raw mut (*s).body).cast::<u8>().add(at as usize + PIECE_HEADER_LEN) })
 }
 
-/// Writes the header of the piece whose `n` bytes stand at its destination.
+/// What came of one piece: bytes at its destination and a status, in one register so that every
+/// way to make a piece ends in the same few instructions.
+#[derive(Clone, Copy)]
+pub struct Outcome(u64);
+
+impl Outcome {
+    /// No piece at all.
+    pub const SKIP: Outcome = Outcome(u64::MAX);
+    pub const FAULT: Outcome = Outcome::without_bytes(piece_status::FAULT);
+    pub const NULL: Outcome = Outcome::without_bytes(piece_status::NULL);
+    pub const ABSENT: Outcome = Outcome::without_bytes(piece_status::ABSENT);
+    pub const NO_ROOM: Outcome = Outcome::without_bytes(piece_status::NO_ROOM);
+
+    const fn without_bytes(status: u8) -> Outcome {
+        Outcome((status as u64) << 32)
+    }
+
+    #[inline(always)]
+    pub fn bytes(n: u64) -> Outcome {
+        Outcome(n & PIECE_MASK)
+    }
+
+    #[inline(always)]
+    pub fn bytes_with(n: u64, status: u8) -> Outcome {
+        Outcome(n & PIECE_MASK | (status as u64) << 32)
+    }
+}
+
+/// Writes the header of a piece whose bytes stand at its destination.
 #[inline(always)]
-fn close(s: *mut Scratch, slot: u8, n: u64, status: u8) {
+pub fn close(s: *mut Scratch, slot: u8, outcome: Outcome) {
+    if outcome.0 == Outcome::SKIP.0 {
+        return;
+    }
     let at = body_len(s);
     if at > LAST_START {
         return;
     }
-    let n = opaque(n) & PIECE_MASK;
+    let n = opaque(outcome.0) & PIECE_MASK;
+    let status = (outcome.0 >> 32) as u8;
     // SAFETY: inside the body, see `destination`.
     unsafe {
         let base = (&raw mut (*s).body).cast::<u8>().add(at as usize);
@@ -64,57 +96,42 @@ fn close(s: *mut Scratch, slot: u8, n: u64, status: u8) {
     set_body_len(s, at + PIECE_HEADER_LEN as u64 + n);
 }
 
-/// A piece without bytes that says why.
-#[inline(always)]
-pub fn nothing(s: *mut Scratch, slot: u8, status: u8) {
-    close(s, slot, 0, status);
-}
-
 /// A NUL-terminated string of user memory; the NUL is copied.
 #[inline(always)]
-pub fn user_string(s: *mut Scratch, slot: u8, address: u64, limit: u64) {
+pub fn user_string(s: *mut Scratch, address: u64, limit: u64) -> Outcome {
     if address == 0 {
-        return nothing(s, slot, piece_status::NULL);
+        return Outcome::NULL;
     }
-    let Some(to) = destination(s) else { return };
+    let Some(to) = destination(s) else { return Outcome::NO_ROOM };
     let limit = opaque(limit) & 0x1fff;
     // SAFETY: `limit` bytes fit, see `destination`.
     let n = unsafe { helper::bpf_probe_read_user_str(to.cast(), limit as u32, address as *const _) };
-    if n < 0 {
-        return nothing(s, slot, piece_status::FAULT);
-    }
-    close(s, slot, n as u64, piece_status::OK);
+    if n < 0 { Outcome::FAULT } else { Outcome::bytes(n as u64) }
 }
 
 /// `n` bytes of user memory.
 #[inline(always)]
-pub fn user_bytes(s: *mut Scratch, slot: u8, address: u64, n: u64) {
+pub fn user_bytes(s: *mut Scratch, address: u64, n: u64) -> Outcome {
     if address == 0 {
-        return nothing(s, slot, piece_status::NULL);
+        return Outcome::NULL;
     }
-    let Some(to) = destination(s) else { return };
+    let Some(to) = destination(s) else { return Outcome::NO_ROOM };
     let n = opaque(if n > PIECE_MASK { PIECE_MASK } else { n }) & PIECE_MASK;
     // SAFETY: `n` bytes fit.
     let failed = unsafe { helper::bpf_probe_read_user(to.cast(), n as u32, address as *const _) };
-    if failed != 0 {
-        return nothing(s, slot, piece_status::FAULT);
-    }
-    close(s, slot, n, piece_status::OK);
+    if failed != 0 { Outcome::FAULT } else { Outcome::bytes(n) }
 }
 
-/// The first `N` bytes of the auxiliary area.
+/// The first `n` bytes of the auxiliary area.
 #[inline(always)]
-pub fn aux<const N: u32>(s: *mut Scratch, slot: u8) {
-    let Some(to) = destination(s) else { return };
+pub fn aux(s: *mut Scratch, n: usize) -> Outcome {
+    let Some(to) = destination(s) else { return Outcome::NO_ROOM };
     // SAFETY: both ends are inside the scratch entry.
-    let failed = unsafe { helper::bpf_probe_read_kernel(to.cast(), N, (&raw const (*s).aux).cast()) };
-    if failed != 0 {
-        return nothing(s, slot, piece_status::FAULT);
-    }
-    close(s, slot, N as u64, piece_status::OK);
+    let failed = unsafe { helper::bpf_probe_read_kernel(to.cast(), n as u32, (&raw const (*s).aux).cast()) };
+    if failed != 0 { Outcome::FAULT } else { Outcome::bytes(n as u64) }
 }
 
-/// Begins a piece made of several reads.
+/// Begins a piece made of several reads; `false` when there is no room.
 #[inline(always)]
 pub fn open_piece(s: *mut Scratch) -> bool {
     let at = body_len(s);
@@ -146,16 +163,12 @@ pub fn grow(s: *mut Scratch, n: u64) {
 
 /// Ends the open piece.
 #[inline(always)]
-pub fn close_piece(s: *mut Scratch, slot: u8, status: u8) {
+pub fn end_piece(s: *mut Scratch, status: u8) -> Outcome {
     let end = body_len(s);
     // SAFETY: `s` is a valid scratch entry.
-    let start = opaque(unsafe { (&raw const (*s).piece_start).read_volatile() } as u64);
-    if start > LAST_START {
-        return;
-    }
-    let n = end - start - PIECE_HEADER_LEN as u64;
+    let start = unsafe { (&raw const (*s).piece_start).read_volatile() } as u64;
     set_body_len(s, start);
-    close(s, slot, n, status);
+    Outcome::bytes_with(end - start - PIECE_HEADER_LEN as u64, status)
 }
 
 #[inline(always)]

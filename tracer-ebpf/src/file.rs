@@ -1,6 +1,6 @@
 //! What is behind a file descriptor.
 
-use crate::copy::{aux, close_piece, grow, nothing, open_piece, tail};
+use crate::copy::{Outcome, aux, end_piece, grow, open_piece, tail};
 use crate::kernel::{field, offset, opaque, read};
 use crate::maps::Scratch;
 use aya_ebpf::helpers::generated as helper;
@@ -13,7 +13,7 @@ const AF_UNIX: u16 = 1;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 /// Components of a path that are followed.
-const DEPTH: u32 = 48;
+const DEPTH: u64 = 48;
 
 /// `struct file` of the current task's fd.
 #[inline(always)]
@@ -70,11 +70,11 @@ fn read_facts(fd: i64) -> Option<FileFacts> {
 }
 
 #[inline(always)]
-pub fn facts(s: *mut Scratch, slot: u8, fd: i64) {
-    let Some(facts) = read_facts(fd) else { return nothing(s, slot, piece_status::ABSENT) };
+pub fn facts(s: *mut Scratch, fd: i64) -> Outcome {
+    let Some(facts) = read_facts(fd) else { return Outcome::ABSENT };
     // SAFETY: the auxiliary area is aligned and large enough.
     unsafe { (&raw mut (*s).aux).cast::<FileFacts>().write(facts) };
-    aux::<{ size_of::<FileFacts>() as u32 }>(s, slot);
+    aux(s, size_of::<FileFacts>())
 }
 
 /// Fills the auxiliary area with the facts of the socket; gives its family and the kernel address
@@ -134,15 +134,15 @@ fn read_socket(s: *mut Scratch, fd: i64) -> Option<(u16, u64, u32)> {
 }
 
 #[inline(always)]
-pub fn socket(s: *mut Scratch, slot: u8, fd: i64) {
+pub fn socket(s: *mut Scratch, fd: i64) -> Outcome {
     let Some((family, path, path_len)) = read_socket(s, fd) else {
-        return nothing(s, slot, piece_status::ABSENT);
+        return Outcome::ABSENT;
     };
     if family != AF_UNIX || path == 0 || path_len == 0 {
-        return aux::<{ size_of::<SocketFacts>() as u32 }>(s, slot);
+        return aux(s, size_of::<SocketFacts>());
     }
     if !open_piece(s) {
-        return;
+        return Outcome::NO_ROOM;
     }
     if let Some(to) = tail(s) {
         // SAFETY: both ends are inside the scratch entry.
@@ -163,31 +163,31 @@ pub fn socket(s: *mut Scratch, slot: u8, fd: i64) {
             grow(s, n);
         }
     }
-    close_piece(s, slot, piece_status::OK);
+    end_piece(s, piece_status::OK)
 }
 
 /// Appends the names from `path` up to the root of its mount namespace, each with its NUL, as one
 /// piece.
 #[inline(always)]
-pub fn path(s: *mut Scratch, slot: u8, file: u64) {
+pub fn path(s: *mut Scratch, file: u64) -> Outcome {
     let at = offset!(file_path);
     let (mount_at, name_at) = (offset!(mount_mnt), offset!(dentry_name));
     let absent = tracer_common::config::ABSENT;
     if file == 0 || at == absent || mount_at == absent || name_at == absent {
-        return nothing(s, slot, piece_status::ABSENT);
+        return Outcome::ABSENT;
     }
     let Some(mut mnt) = field::<u64>(file + at as u64, offset!(path_mnt)) else {
-        return nothing(s, slot, piece_status::ABSENT);
+        return Outcome::ABSENT;
     };
     let Some(mut dentry) = field::<u64>(file + at as u64, offset!(path_dentry)) else {
-        return nothing(s, slot, piece_status::ABSENT);
+        return Outcome::ABSENT;
     };
     if !open_piece(s) {
-        return;
+        return Outcome::NO_ROOM;
     }
     let mut i = 0;
     while i < DEPTH {
-        i += 1;
+        i = opaque(i + 1);
         if Some(dentry) == field::<u64>(mnt, offset!(vfsmount_root)) {
             let mount = mnt - mount_at as u64;
             let Some(parent) = field::<u64>(mount, offset!(mount_parent)) else { break };
@@ -212,13 +212,13 @@ pub fn path(s: *mut Scratch, slot: u8, file: u64) {
         }
         dentry = parent;
     }
-    close_piece(s, slot, piece_status::OK);
+    end_piece(s, piece_status::OK)
 }
 
 #[inline(always)]
-pub fn path_of_fd(s: *mut Scratch, slot: u8, fd: i64) {
+pub fn path_of_fd(s: *mut Scratch, fd: i64) -> Outcome {
     match file_of(fd) {
-        Some(file) => path(s, slot, file),
-        None => nothing(s, slot, piece_status::ABSENT),
+        Some(file) => path(s, file),
+        None => Outcome::ABSENT,
     }
 }

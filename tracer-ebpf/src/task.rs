@@ -1,8 +1,8 @@
 //! What is known of the current task and its memory.
 
-use crate::copy::{aux, close_piece, grow, nothing, open_piece, tail, user_bytes};
+use crate::copy::{Outcome, aux, end_piece, grow, open_piece, tail, user_bytes};
 use crate::file;
-use crate::kernel::{field, offset, read, read_user};
+use crate::kernel::{field, offset, opaque, read, read_user};
 use crate::maps::Scratch;
 use aya_ebpf::helpers::generated as helper;
 use tracer_common::{
@@ -21,7 +21,7 @@ const MM_SWAPENTS: u64 = 2;
 const PAGE_KIB: u64 = 4;
 /// Strings of an argument array that are copied, and components of a control group's path.
 const STRINGS: u64 = 16;
-const DEPTH: u32 = 16;
+const DEPTH: u64 = 16;
 const TMPFS_MAGIC: u64 = 0x0102_1994;
 
 #[inline(always)]
@@ -67,11 +67,11 @@ pub fn memory_of(task: u64) -> MemoryFacts {
 }
 
 #[inline(always)]
-pub fn memory(s: *mut Scratch, slot: u8) {
+pub fn memory(s: *mut Scratch) -> Outcome {
     let facts = memory_facts(current());
     // SAFETY: the auxiliary area is aligned and large enough.
     unsafe { (&raw mut (*s).aux).cast::<MemoryFacts>().write(facts) };
-    aux::<{ size_of::<MemoryFacts>() as u32 }>(s, slot);
+    aux(s, size_of::<MemoryFacts>())
 }
 
 /// The number of a `struct pid` in the initial namespace and in its own, and its level.
@@ -116,7 +116,7 @@ fn nanoseconds(inode: u64, seconds: u32, nanoseconds: u32) -> u64 {
 }
 
 #[inline(always)]
-pub fn facts(s: *mut Scratch, slot: u8) {
+pub fn facts(s: *mut Scratch) -> Outcome {
     let task = current();
     // SAFETY: the auxiliary area is aligned and large enough for `TaskFacts`.
     let f = unsafe { &mut *(&raw mut (*s).aux).cast::<TaskFacts>() };
@@ -190,7 +190,7 @@ pub fn facts(s: *mut Scratch, slot: u8) {
             f.flags |= task_flag::EXE_FROM_MEMFD;
         }
     }
-    aux::<{ size_of::<TaskFacts>() as u32 }>(s, slot);
+    aux(s, size_of::<TaskFacts>())
 }
 
 /// Memory files live on an internal tmpfs mount under a name that begins with `memfd:`.
@@ -211,44 +211,45 @@ fn is_memfd(file: u64, inode: u64) -> bool {
 
 /// User memory between two addresses that `mm_struct` names.
 #[inline(always)]
-fn area(s: *mut Scratch, slot: u8, from: u32, to: u32, limit: u64) {
+fn area(s: *mut Scratch, from: u32, to: u32, limit: u64) -> Outcome {
     let mm: u64 = field(current(), offset!(task_mm)).unwrap_or(0);
     let (Some(start), Some(end)) = (field::<u64>(mm, from), field::<u64>(mm, to)) else {
-        return nothing(s, slot, piece_status::ABSENT);
+        return Outcome::ABSENT;
     };
     let n = end.wrapping_sub(start);
-    if n != 0 {
-        user_bytes(s, slot, start, if n > limit { limit } else { n });
+    if n == 0 {
+        return Outcome::SKIP;
     }
+    user_bytes(s, start, if n > limit { limit } else { n })
 }
 
 #[inline(always)]
-pub fn args(s: *mut Scratch, slot: u8, limit: u64) {
-    area(s, slot, offset!(mm_arg_start), offset!(mm_arg_end), limit);
+pub fn args(s: *mut Scratch, limit: u64) -> Outcome {
+    area(s, offset!(mm_arg_start), offset!(mm_arg_end), limit)
 }
 
 #[inline(always)]
-pub fn env(s: *mut Scratch, slot: u8, limit: u64) {
-    area(s, slot, offset!(mm_env_start), offset!(mm_env_end), limit);
+pub fn env(s: *mut Scratch, limit: u64) -> Outcome {
+    area(s, offset!(mm_env_start), offset!(mm_env_end), limit)
 }
 
 #[inline(always)]
-pub fn exe_path(s: *mut Scratch, slot: u8) {
+pub fn exe_path(s: *mut Scratch) -> Outcome {
     let mm: u64 = field(current(), offset!(task_mm)).unwrap_or(0);
     let exe: u64 = field(mm, offset!(mm_exe_file)).unwrap_or(0);
-    file::path(s, slot, exe);
+    file::path(s, exe)
 }
 
 #[inline(always)]
-pub fn cgroup_path(s: *mut Scratch, slot: u8) {
+pub fn cgroup_path(s: *mut Scratch) -> Outcome {
     let set: u64 = field(current(), offset!(task_cgroups)).unwrap_or(0);
     let group: u64 = field(set, offset!(cset_dfl_cgrp)).unwrap_or(0);
     let mut node: u64 = field(group, offset!(cgroup_kn)).unwrap_or(0);
     if node == 0 {
-        return nothing(s, slot, piece_status::ABSENT);
+        return Outcome::ABSENT;
     }
     if !open_piece(s) {
-        return;
+        return Outcome::NO_ROOM;
     }
     let mut i = 0;
     while i < DEPTH {
@@ -264,19 +265,19 @@ pub fn cgroup_path(s: *mut Scratch, slot: u8) {
             grow(s, n as u64 & 0x1ff);
         }
         node = parent;
-        i += 1;
+        i = opaque(i + 1);
     }
-    close_piece(s, slot, piece_status::OK);
+    end_piece(s, piece_status::OK)
 }
 
 /// The strings of a NULL-terminated array of pointers in user memory.
 #[inline(always)]
-pub fn string_array(s: *mut Scratch, slot: u8, array: u64) {
+pub fn string_array(s: *mut Scratch, array: u64) -> Outcome {
     if array == 0 {
-        return nothing(s, slot, piece_status::NULL);
+        return Outcome::NULL;
     }
     if !open_piece(s) {
-        return;
+        return Outcome::NO_ROOM;
     }
     let mut status = piece_status::OK;
     let mut i = 0;
@@ -296,7 +297,7 @@ pub fn string_array(s: *mut Scratch, slot: u8, array: u64) {
             break;
         }
         grow(s, n as u64 & 0x1fff);
-        i += 1;
+        i = opaque(i + 1);
     }
-    close_piece(s, slot, status);
+    end_piece(s, status)
 }

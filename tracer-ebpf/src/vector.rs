@@ -1,6 +1,6 @@
 //! `struct iovec` arrays and `struct msghdr`.
 
-use crate::copy::{close_piece, grow, nothing, open_piece, tail, user_bytes};
+use crate::copy::{Outcome, end_piece, grow, open_piece, tail, user_bytes};
 use crate::kernel::{opaque, read_user};
 use crate::maps::{PIECE_MASK, Scratch};
 use aya_ebpf::helpers::generated as helper;
@@ -11,6 +11,8 @@ const GATHERED: u64 = 16;
 /// Bytes of an iovec array that are copied (32 entries).
 const IOV_BYTES: u64 = 512;
 
+/// Bytes of a `struct msghdr`.
+pub const MESSAGE_LEN: u64 = 56;
 /// Where the pairs (pointer, length) are in `struct msghdr` of the 64-bit interface.
 const NAME: u64 = 0;
 const IOV: u64 = 16;
@@ -18,15 +20,15 @@ const CONTROL: u64 = 32;
 
 /// Up to `want` bytes gathered from `count` entries at `iov`, as one piece.
 #[inline(always)]
-pub fn data(s: *mut Scratch, slot: u8, iov: u64, count: u64, want: u64) {
+pub fn data(s: *mut Scratch, iov: u64, count: u64, want: u64) -> Outcome {
     if want == 0 {
-        return;
+        return Outcome::SKIP;
     }
     if iov == 0 {
-        return nothing(s, slot, piece_status::NULL);
+        return Outcome::NULL;
     }
     if !open_piece(s) {
-        return;
+        return Outcome::NO_ROOM;
     }
     let mut left = want;
     let mut status = piece_status::OK;
@@ -50,43 +52,44 @@ pub fn data(s: *mut Scratch, slot: u8, iov: u64, count: u64, want: u64) {
         }
         grow(s, n);
         left -= n;
-        i += 1;
+        i = opaque(i + 1);
     }
-    close_piece(s, slot, status);
+    end_piece(s, status)
 }
 
 #[inline(always)]
-pub fn message_name(s: *mut Scratch, slot: u8, message: u64) {
+pub fn message_name(s: *mut Scratch, message: u64) -> Outcome {
     let Some([name, len]) = read_user::<[u64; 2]>(message + NAME) else {
-        return nothing(s, slot, piece_status::FAULT);
+        return Outcome::FAULT;
     };
     let len = len & 0xffff_ffff;
-    user_bytes(s, slot, name, if len > 128 { 128 } else { len });
+    user_bytes(s, name, if len > 128 { 128 } else { len })
 }
 
 #[inline(always)]
-pub fn message_iov(s: *mut Scratch, slot: u8, message: u64) {
+pub fn message_iov(s: *mut Scratch, message: u64) -> Outcome {
     let Some([iov, count]) = read_user::<[u64; 2]>(message + IOV) else {
-        return nothing(s, slot, piece_status::FAULT);
+        return Outcome::FAULT;
     };
     let n = (count & 0xffff) * 16;
-    user_bytes(s, slot, iov, if n > IOV_BYTES { IOV_BYTES } else { n });
+    user_bytes(s, iov, if n > IOV_BYTES { IOV_BYTES } else { n })
 }
 
 #[inline(always)]
-pub fn message_data(s: *mut Scratch, slot: u8, message: u64, want: u64) {
+pub fn message_data(s: *mut Scratch, message: u64, want: u64) -> Outcome {
     let Some([iov, count]) = read_user::<[u64; 2]>(message + IOV) else {
-        return nothing(s, slot, piece_status::FAULT);
+        return Outcome::FAULT;
     };
-    data(s, slot, iov, count, want);
+    data(s, iov, count, want)
 }
 
 #[inline(always)]
-pub fn message_control(s: *mut Scratch, slot: u8, message: u64, limit: u64) {
+pub fn message_control(s: *mut Scratch, message: u64, limit: u64) -> Outcome {
     let Some([control, len]) = read_user::<[u64; 2]>(message + CONTROL) else {
-        return nothing(s, slot, piece_status::FAULT);
+        return Outcome::FAULT;
     };
-    if control != 0 && len != 0 {
-        user_bytes(s, slot, control, if len > limit { limit } else { len });
+    if control == 0 || len == 0 {
+        return Outcome::SKIP;
     }
+    user_bytes(s, control, if len > limit { limit } else { len })
 }

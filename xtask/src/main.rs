@@ -1,5 +1,6 @@
 //! `cargo xtask …`: everything that is not `cargo build`. One module per subcommand.
 
+mod ebpf;
 mod tables;
 
 use clap::{Parser, Subcommand};
@@ -15,11 +16,18 @@ struct Args {
 enum Command {
     /// Make the Rust tables of the event schema from `data/`
     Tables(tables::Args),
+    /// Build the probe into tracer-ebpf/prebuilt/
+    Ebpf {
+        /// Only compare with the committed object
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
     match Args::parse().command {
         Command::Tables(args) => tables::run(&args),
+        Command::Ebpf { check } => ebpf::run(&root(), check),
     }
 }
 

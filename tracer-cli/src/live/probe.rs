@@ -1,0 +1,406 @@
+//! Loading the probe: what loads, loads; what the kernel refuses is reported by name and reason.
+
+use super::offsets::KernelTypes;
+use super::ring::Ring;
+use aya::maps::{Array, ArrayOfMaps, MapData, PerCpuArray, ProgramArray};
+use aya::programs::{Program, ProgramError};
+use aya::{Btf, Ebpf, EbpfLoader};
+use tracer_common::config::{Counters, Offsets, Settings, global, map};
+use tracer_common::plan::{CallPlan, PLAN_ENTRIES, program};
+
+/// The probe as `cargo xtask ebpf` builds it.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../tracer-ebpf/prebuilt/tracer.bpf.o"
+));
+
+/// A type of the shared layout, as aya wants it.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct Plain<T>(T);
+
+// SAFETY: the types of tracer-common are `repr(C)`, `Copy`, hold integers only and have no padding
+// that is read.
+unsafe impl<T: Copy + 'static> aya::Pod for Plain<T> {}
+
+/// What a program of the probe is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    Enter,
+    Exit,
+    /// Facts about tasks in the exit events of clone and exec.
+    ExitTask,
+    /// Data of vectored calls.
+    ExitVector,
+    ProcessEnd,
+    Signal,
+    Switch,
+    PageFault,
+}
+
+impl Purpose {
+    /// What users lose without it.
+    pub const fn without(self) -> &'static str {
+        match self {
+            Purpose::Enter => "no enter events, no latencies",
+            Purpose::Exit => "no system calls",
+            Purpose::ExitTask => "names and arguments of new processes come from /proc, short-lived ones are missed",
+            Purpose::ExitVector => "no data of readv, writev, sendmsg, recvmsg",
+            Purpose::ProcessEnd => "no procexit events",
+            Purpose::Signal => "no signaldeliver events",
+            Purpose::Switch => "no switch events",
+            Purpose::PageFault => "no page_fault events",
+        }
+    }
+}
+
+struct ProgramInfo {
+    name: &'static str,
+    tracepoint: &'static str,
+    purpose: Purpose,
+    typed: bool,
+    /// Of programs reached by tail call: the index in the program array.
+    tail: Option<u32>,
+}
+
+const fn typed(name: &'static str, tracepoint: &'static str, purpose: Purpose, tail: Option<u32>) -> ProgramInfo {
+    ProgramInfo { name, tracepoint, purpose, typed: true, tail }
+}
+
+const fn plain(name: &'static str, tracepoint: &'static str, purpose: Purpose, tail: Option<u32>) -> ProgramInfo {
+    ProgramInfo { name, tracepoint, purpose, typed: false, tail }
+}
+
+/// Every program, in the order of loading: those reached by tail call before their callers, and of
+/// two that do the same the preferred one first.
+const PROGRAMS: &[ProgramInfo] = &[
+    typed("sys_exit_task", "sys_exit", Purpose::ExitTask, Some(program::TASK as u32)),
+    plain("sys_exit_task_raw", "sys_exit", Purpose::ExitTask, Some(program::TASK as u32)),
+    typed("sys_exit_vector", "sys_exit", Purpose::ExitVector, Some(program::VECTOR as u32)),
+    plain("sys_exit_vector_raw", "sys_exit", Purpose::ExitVector, Some(program::VECTOR as u32)),
+    plain("process_exit", "sched_process_exit", Purpose::ProcessEnd, None),
+    plain("signal_deliver", "signal_deliver", Purpose::Signal, None),
+    plain("sched_switch", "sched_switch", Purpose::Switch, None),
+    plain("page_fault_user", "page_fault_user", Purpose::PageFault, None),
+    plain("page_fault_kernel", "page_fault_kernel", Purpose::PageFault, None),
+    typed("sys_exit", "sys_exit", Purpose::Exit, None),
+    plain("sys_exit_raw", "sys_exit", Purpose::Exit, None),
+    typed("sys_enter", "sys_enter", Purpose::Enter, None),
+    plain("sys_enter_raw", "sys_enter", Purpose::Enter, None),
+];
+
+/// What became of one program.
+#[derive(Debug, Clone)]
+pub struct ProgramReport {
+    pub name: &'static str,
+    pub tracepoint: &'static str,
+    pub purpose: Purpose,
+    pub outcome: Outcome,
+}
+
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// Attached, or reachable by tail call; verified instructions as the kernel reports them.
+    Running { verified: Option<u32> },
+    /// Another program does the same.
+    NotNeeded,
+    Refused(String),
+}
+
+/// Why nothing can be traced.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    #[error(
+        "tracing needs root, or the capabilities CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE: run `sudo tracer …`, \
+         or once `sudo setcap cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search+ep $(command -v tracer)`"
+    )]
+    NotAllowed,
+    #[error("{0}; the kernel was built without CONFIG_DEBUG_INFO_BTF, which tracer needs (`tracer doctor` says more)")]
+    NoBtf(#[from] super::offsets::BtfError),
+    #[error("the kernel refused the probe: {0} (`tracer doctor` says more)")]
+    Refused(String),
+    #[error("ring buffers: {0}")]
+    Rings(String),
+}
+
+/// What to load.
+#[derive(Debug, Clone)]
+pub struct ProbeOptions {
+    /// Bytes per CPU; a power of two and a multiple of the page size.
+    pub ring_bytes: u32,
+    /// Bytes of a buffer that are copied.
+    pub snaplen: u32,
+    pub enter: bool,
+    pub switches: bool,
+    pub page_faults: bool,
+    /// Names of programs that are treated as if the kernel had refused them, for tests.
+    pub refuse: Vec<String>,
+}
+
+/// The loaded probe; dropping it detaches everything.
+pub struct Probe {
+    bpf: Ebpf,
+    /// A program array is emptied when its last user-space descriptor closes.
+    _tails: Vec<ProgramArray<MapData>>,
+    pub rings: Vec<Ring>,
+    pub reports: Vec<ProgramReport>,
+    pub offsets: Offsets,
+}
+
+/// Whether an error means that the right is missing.
+fn is_permission(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(e) = cause {
+        if let Some(io) = e.downcast_ref::<std::io::Error>()
+            && matches!(io.raw_os_error(), Some(libc::EPERM | libc::EACCES))
+        {
+            return true;
+        }
+        cause = e.source();
+    }
+    false
+}
+
+/// The innermost causes of an error in one line.
+fn one_line(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(e) = cause {
+        let inner = e.to_string();
+        if !text.contains(&inner) {
+            text.push_str(": ");
+            text.push_str(&inner);
+        }
+        cause = e.source();
+    }
+    // The verifier's log follows on further lines; its last words say why.
+    let mut lines = text.lines().filter(|l| !l.trim().is_empty());
+    let first = lines.next().unwrap_or_default().to_owned();
+    match lines.rfind(|l| !l.starts_with("processed ") && !l.starts_with("verification time")) {
+        Some(last) => format!("{first} … {last}"),
+        None => first,
+    }
+}
+
+impl Probe {
+    /// Loads and attaches. `plans` are the capture plans of the 64-bit and the 32-bit interface.
+    pub fn load(options: &ProbeOptions, plans: [&[CallPlan]; 2]) -> Result<Self, ProbeError> {
+        let types = KernelTypes::of_running_kernel()?;
+        let offsets = types.offsets();
+        drop(types);
+        let btf = Btf::from_sys_fs().map_err(|e| ProbeError::Refused(one_line(&e)))?;
+        let cpus = nix::unistd::sysconf(nix::unistd::SysconfVar::_NPROCESSORS_CONF)
+            .ok()
+            .flatten()
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(1)
+            .clamp(1, tracer_common::config::MAX_CPUS);
+        let settings = Plain(Settings {
+            self_tgid: std::process::id(),
+            snaplen: options.snaplen,
+            wake_bytes: (options.ring_bytes / 8).max(4096),
+            wake_ns: 10_000_000,
+        });
+        let plain_offsets = Plain(offsets);
+        let mut bpf = EbpfLoader::new()
+            .btf(Some(&btf))
+            .override_global(global::SETTINGS, &settings, true)
+            .override_global(global::OFFSETS, &plain_offsets, true)
+            .map_max_entries(map::SCRATCH, cpus)
+            .load(OBJECT)
+            .map_err(|e| if is_permission(&e) { ProbeError::NotAllowed } else { ProbeError::Refused(one_line(&e)) })?;
+        write_plans(&mut bpf, plans)?;
+        let rings = make_rings(&mut bpf, cpus, options.ring_bytes)?;
+        let (reports, tails) = load_programs(&mut bpf, &btf, options)?;
+        let mut probe = Self { bpf, _tails: tails, rings, reports, offsets };
+        probe.attach()?;
+        if !probe.is_running(Purpose::Exit) && !probe.is_running(Purpose::Enter) {
+            return Err(ProbeError::Refused(probe.first_refusal()));
+        }
+        Ok(probe)
+    }
+
+    pub fn is_running(&self, purpose: Purpose) -> bool {
+        self.reports.iter().any(|r| r.purpose == purpose && matches!(r.outcome, Outcome::Running { .. }))
+    }
+
+    fn first_refusal(&self) -> String {
+        self.reports
+            .iter()
+            .find_map(|r| match &r.outcome {
+                Outcome::Refused(why) => Some(format!("{}: {why}", r.name)),
+                _ => None,
+            })
+            .unwrap_or_else(|| "no program could be loaded".to_owned())
+    }
+
+    fn attach(&mut self) -> Result<(), ProbeError> {
+        for (info, report) in PROGRAMS.iter().zip(&mut self.reports) {
+            if info.tail.is_some() || !matches!(report.outcome, Outcome::Running { .. }) {
+                continue;
+            }
+            let attached = match self.bpf.program_mut(info.name) {
+                Some(Program::BtfTracePoint(p)) => p.attach().map(|_| ()),
+                Some(Program::RawTracePoint(p)) => p.attach(info.tracepoint).map(|_| ()),
+                _ => continue,
+            };
+            if let Err(e) = attached {
+                report.outcome = Outcome::Refused(one_line(&e));
+            }
+        }
+        Ok(())
+    }
+
+    /// What each CPU has counted.
+    pub fn counters(&self) -> Vec<Counters> {
+        let Some(map) = self.bpf.map(map::COUNTERS) else { return Vec::new() };
+        PerCpuArray::<_, Plain<Counters>>::try_from(map)
+            .ok()
+            .and_then(|counters| counters.get(&0, 0).ok())
+            .map(|values| values.iter().map(|c| c.0).collect())
+            .unwrap_or_default()
+    }
+
+    /// Takes the probe off all tracepoints; what is in the rings stays readable.
+    pub fn detach(&mut self) {
+        for info in PROGRAMS {
+            match self.bpf.program_mut(info.name) {
+                Some(Program::BtfTracePoint(p)) => {
+                    let _ = p.unload();
+                }
+                Some(Program::RawTracePoint(p)) => {
+                    let _ = p.unload();
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn write_plans(bpf: &mut Ebpf, plans: [&[CallPlan]; 2]) -> Result<(), ProbeError> {
+    for (name, plans) in [map::PLANS, map::PLANS_COMPAT].into_iter().zip(plans) {
+        let refused = |e: &(dyn std::error::Error + 'static)| ProbeError::Refused(format!("{name}: {}", one_line(e)));
+        let Some(map) = bpf.map_mut(name) else {
+            return Err(ProbeError::Refused(format!("the probe has no map {name}")));
+        };
+        let mut array: Array<_, Plain<CallPlan>> = Array::try_from(map).map_err(|e| refused(&e))?;
+        for (number, plan) in (0..PLAN_ENTRIES).zip(plans) {
+            if plan.flags != 0 {
+                array.set(number, Plain(*plan), 0).map_err(|e| refused(&e))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn make_rings(bpf: &mut Ebpf, cpus: u32, bytes: u32) -> Result<Vec<Ring>, ProbeError> {
+    let Some(map) = bpf.map_mut(map::RINGS) else {
+        return Err(ProbeError::Rings("the probe has none".to_owned()));
+    };
+    let mut outer: ArrayOfMaps<_, MapData> =
+        ArrayOfMaps::try_from(map).map_err(|e| ProbeError::Rings(one_line(&e)))?;
+    (0..cpus)
+        .map(|cpu| {
+            let ring = Ring::new(cpu as u16, bytes).map_err(ProbeError::Rings)?;
+            outer.set(cpu, ring.map(), 0).map_err(|e| ProbeError::Rings(one_line(&e)))?;
+            Ok(ring)
+        })
+        .collect()
+}
+
+/// Loads every program that is wanted and not already done by another.
+fn load_programs(
+    bpf: &mut Ebpf,
+    btf: &Btf,
+    options: &ProbeOptions,
+) -> Result<(Vec<ProgramReport>, Vec<ProgramArray<MapData>>), ProbeError> {
+    let mut tails = Vec::new();
+    for name in [map::EXIT_PROGRAMS, map::EXIT_PROGRAMS_RAW] {
+        let array = bpf.take_map(name).ok_or_else(|| ProbeError::Refused(format!("the probe has no map {name}")))?;
+        tails.push(ProgramArray::try_from(array).map_err(|e| ProbeError::Refused(one_line(&e)))?);
+    }
+    let mut reports: Vec<ProgramReport> = Vec::new();
+    for info in PROGRAMS {
+        let wanted = match info.purpose {
+            Purpose::Enter => options.enter,
+            Purpose::Switch => options.switches,
+            Purpose::PageFault => options.page_faults,
+            _ => true,
+        };
+        // A plain program is the fallback of the typed one of the same purpose. Tail-called ones
+        // are loaded for both, since it is not known yet which caller the kernel takes.
+        let done = !info.typed
+            && info.tail.is_none()
+            && reports.iter().any(|r| {
+                r.purpose == info.purpose
+                    && r.tracepoint == info.tracepoint
+                    && matches!(r.outcome, Outcome::Running { .. })
+            });
+        let outcome = if !wanted || done {
+            Outcome::NotNeeded
+        } else if options.refuse.iter().any(|n| n == info.name) {
+            Outcome::Refused("refused on request".to_owned())
+        } else {
+            match load_one(bpf, btf, info) {
+                Ok(verified) => match info.tail {
+                    Some(index) => match put_tail(bpf, info, index, &mut tails) {
+                        Ok(()) => Outcome::Running { verified },
+                        Err(e) => Outcome::Refused(one_line(&e)),
+                    },
+                    None => Outcome::Running { verified },
+                },
+                Err(e) if is_permission(&e) && reports.is_empty() => return Err(ProbeError::NotAllowed),
+                Err(e) => Outcome::Refused(one_line(&e)),
+            }
+        };
+        reports.push(ProgramReport {
+            name: info.name,
+            tracepoint: info.tracepoint,
+            purpose: info.purpose,
+            outcome,
+        });
+    }
+    Ok((reports, tails))
+}
+
+fn load_one(bpf: &mut Ebpf, btf: &Btf, info: &ProgramInfo) -> Result<Option<u32>, ProgramError> {
+    let Some(program) = bpf.program_mut(info.name) else { return Err(ProgramError::NotLoaded) };
+    let loaded = match program {
+        Program::BtfTracePoint(p) => {
+            p.load(info.tracepoint, btf)?;
+            p.info()
+        }
+        Program::RawTracePoint(p) => {
+            p.load()?;
+            p.info()
+        }
+        _ => return Err(ProgramError::UnexpectedProgramType),
+    };
+    Ok(loaded.ok().and_then(|i| i.verified_instruction_count()))
+}
+
+fn put_tail(
+    bpf: &mut Ebpf,
+    info: &ProgramInfo,
+    index: u32,
+    tails: &mut [ProgramArray<MapData>],
+) -> Result<(), ProgramError> {
+    let fd = match bpf.program(info.name) {
+        Some(Program::BtfTracePoint(p)) => p.fd()?,
+        Some(Program::RawTracePoint(p)) => p.fd()?,
+        _ => return Err(ProgramError::UnexpectedProgramType),
+    };
+    let Some(array) = tails.get_mut(usize::from(!info.typed)) else { return Ok(()) };
+    array.set(index, fd, 0).map_err(|e| ProgramError::IOError(std::io::Error::other(e.to_string())))
+}
+
+/// Reports of programs that are refused, with what is lost by it.
+pub fn losses(reports: &[ProgramReport]) -> impl Iterator<Item = String> + '_ {
+    reports.iter().filter_map(|report| {
+        let Outcome::Refused(why) = &report.outcome else { return None };
+        let replaced = reports
+            .iter()
+            .any(|r| r.purpose == report.purpose && r.tracepoint == report.tracepoint && matches!(r.outcome, Outcome::Running { .. }));
+        (!replaced).then(|| format!("{}: {} ({why})", report.name, report.purpose.without()))
+    })
+}
