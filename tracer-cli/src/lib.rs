@@ -2,6 +2,7 @@
 
 pub mod event;
 pub mod fields;
+pub mod live;
 pub mod schema;
 pub mod source;
 pub mod state;

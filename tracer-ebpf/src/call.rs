@@ -1,6 +1,6 @@
 //! `sys_enter` and `sys_exit`.
 
-use crate::copy::{Outcome, arg, body_len, close, user_bytes, user_string, wanted};
+use crate::copy::{Outcome, arg, body_len, close, repeat, user_bytes, user_string, wanted};
 use crate::emit;
 use crate::file;
 use crate::kernel::{opaque, setting};
@@ -151,18 +151,52 @@ fn fd_of(s: *mut Scratch, p: &PiecePlan, result: i64) -> i64 {
     if p.arg == tracer_common::plan::FD_RESULT { result } else { arg(s, p.arg) as i32 as i64 }
 }
 
+struct Job {
+    scratch: *mut Scratch,
+    plan: &'static CallPlan,
+}
+
 #[inline(always)]
-fn pieces(s: *mut Scratch, plan: &CallPlan, now: u8, result: i64, reach: Reach) {
-    let mut i = 0;
-    while i < MAX_PIECES {
-        if i >= plan.pieces as usize {
-            break;
-        }
-        let outcome = one_piece(s, &plan.piece[i], now, result, reach);
-        close(s, i as u8, outcome);
-        // Hidden from the optimizer, which would unroll the loop sixfold.
-        i = opaque(i as u64 + 1) as usize;
+fn step(i: u64, job: &Job, reach: Reach) -> i64 {
+    let s = job.scratch;
+    let i = i as usize;
+    if i >= MAX_PIECES {
+        return 1;
     }
+    // SAFETY: `s` is a valid scratch entry.
+    let (now, result) = unsafe { ((&raw const (*s).now).read_volatile() as u8, (*s).header.result) };
+    let outcome = one_piece(s, &job.plan.piece[i], now, result, reach);
+    close(s, i as u8, outcome);
+    0
+}
+
+/// SAFETY of these: called by the kernel with the context given to `repeat`.
+unsafe extern "C" fn plain_step(i: u64, job: *mut Job) -> i64 {
+    step(i, unsafe { &*job }, Reach::Plain)
+}
+
+unsafe extern "C" fn task_step(i: u64, job: *mut Job) -> i64 {
+    step(i, unsafe { &*job }, Reach::Task)
+}
+
+unsafe extern "C" fn vector_step(i: u64, job: *mut Job) -> i64 {
+    step(i, unsafe { &*job }, Reach::Vector)
+}
+
+#[inline(always)]
+fn pieces(s: *mut Scratch, plan: &'static CallPlan, now: u8, reach: Reach) {
+    if plan.pieces == 0 {
+        return;
+    }
+    // SAFETY: `s` is a valid scratch entry.
+    unsafe { (&raw mut (*s).now).write_volatile(now as u32) };
+    let mut job = Job { scratch: s, plan };
+    let step = match reach {
+        Reach::Plain => plain_step,
+        Reach::Task => task_step,
+        Reach::Vector => vector_step,
+    };
+    repeat(plan.pieces as u32, step, &mut job);
 }
 
 #[inline(always)]
@@ -174,7 +208,7 @@ fn enter<R: Regs>(regs: &R, nr: u64) {
     }
     let Some(s) = scratch() else { return };
     begin(s, &call, regs, id, 0, kind::ENTER);
-    pieces(s, call.plan, when::ENTER, 0, Reach::Plain);
+    pieces(s, call.plan, when::ENTER, Reach::Plain);
     finish(s);
 }
 
@@ -199,7 +233,7 @@ fn exit<C: EbpfContext, R: Regs>(ctx: &C, regs: &R, result: i64, programs: &Prog
     }
     let Some(s) = scratch() else { return };
     begin(s, &call, regs, id, result, kind::EXIT);
-    pieces(s, call.plan, due(result), result, Reach::Plain);
+    pieces(s, call.plan, due(result), Reach::Plain);
     finish(s);
 }
 
@@ -209,7 +243,7 @@ fn special_exit<R: Regs>(regs: &R, result: i64, reach: Reach) {
     let id = unsafe { helper::bpf_get_current_pid_tgid() };
     let Some(s) = scratch() else { return };
     begin(s, &call, regs, id, result, kind::EXIT);
-    pieces(s, call.plan, due(result), result, reach);
+    pieces(s, call.plan, due(result), reach);
     finish(s);
 }
 

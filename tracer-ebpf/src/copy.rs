@@ -14,6 +14,41 @@ use tracer_common::{
     record::{PIECE_HEADER_LEN, flag, piece_status},
 };
 
+/// The same value, of which the verifier knows nothing any more: paths that differ only in its
+/// bounds then meet again instead of being followed one by one.
+#[inline(always)]
+pub fn forget(s: *mut Scratch, value: u64) -> u64 {
+    // SAFETY: `s` is a valid scratch entry.
+    unsafe {
+        let place = &raw mut (*s).forgotten;
+        place.write_volatile(value);
+        place.read_volatile()
+    }
+}
+
+/// A variable of a loop, kept in map memory for the same reason.
+#[inline(always)]
+pub fn cursor(s: *mut Scratch, i: usize) -> u64 {
+    // SAFETY: callers use constant indices below four.
+    unsafe { (&raw const (*s).cursor).cast::<u64>().add(i).read_volatile() }
+}
+
+#[inline(always)]
+pub fn set_cursor(s: *mut Scratch, i: usize, value: u64) {
+    // SAFETY: as above.
+    unsafe { (&raw mut (*s).cursor).cast::<u64>().add(i).write_volatile(value) }
+}
+
+/// Runs `step` at most `times` times, until it returns 1. The kernel verifies the step once, not
+/// once per round.
+#[inline(always)]
+pub fn repeat<T>(times: u32, step: unsafe extern "C" fn(u64, *mut T) -> i64, context: &mut T) {
+    // SAFETY: the step gets its own context, which outlives the call.
+    unsafe {
+        helper::bpf_loop(times, step as *mut core::ffi::c_void, (&raw mut *context).cast(), 0);
+    }
+}
+
 /// Bytes of the body so far, as the verifier likes it.
 #[inline(always)]
 pub fn body_len(s: *mut Scratch) -> u64 {
@@ -69,6 +104,7 @@ impl Outcome {
 /// Writes the header of a piece whose bytes stand at its destination.
 #[inline(always)]
 pub fn close(s: *mut Scratch, slot: u8, outcome: Outcome) {
+    let outcome = Outcome(forget(s, outcome.0));
     if outcome.0 == Outcome::SKIP.0 {
         return;
     }
@@ -194,5 +230,5 @@ pub fn wanted(s: *mut Scratch, p: &PiecePlan, result: i64) -> u64 {
         _ => p.limit as u64,
     };
     let most = if p.limit == 0 { setting!(snaplen) as u64 } else { p.limit as u64 };
-    if n > most { most } else { n }
+    forget(s, if n > most { most } else { n })
 }

@@ -1,7 +1,7 @@
 //! What is behind a file descriptor.
 
-use crate::copy::{Outcome, aux, end_piece, grow, open_piece, tail};
-use crate::kernel::{field, offset, opaque, read};
+use crate::copy::{Outcome, aux, cursor, end_piece, forget, grow, open_piece, repeat, set_cursor, tail};
+use crate::kernel::{field, offset, read};
 use crate::maps::Scratch;
 use aya_ebpf::helpers::generated as helper;
 use tracer_common::record::{FileFacts, SocketFacts, file_flag, piece_status};
@@ -13,7 +13,7 @@ const AF_UNIX: u16 = 1;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 /// Components of a path that are followed.
-const DEPTH: u64 = 48;
+const DEPTH: u32 = 128;
 
 /// `struct file` of the current task's fd.
 #[inline(always)]
@@ -156,7 +156,7 @@ pub fn socket(s: *mut Scratch, fd: i64) -> Outcome {
         grow(s, size_of::<SocketFacts>() as u64);
     }
     if let Some(to) = tail(s) {
-        let n = opaque(if path_len > 108 { 108 } else { path_len } as u64) & 127;
+        let n = forget(s, if path_len > 108 { 108 } else { path_len } as u64) & 127;
         // SAFETY: at most 127 bytes, which fit.
         let failed = unsafe { helper::bpf_probe_read_kernel(to.cast(), n as u32, path as *const _) };
         if failed == 0 {
@@ -166,52 +166,62 @@ pub fn socket(s: *mut Scratch, fd: i64) -> Outcome {
     end_piece(s, piece_status::OK)
 }
 
-/// Appends the names from `path` up to the root of its mount namespace, each with its NUL, as one
-/// piece.
+/// Variables of the walk to the root.
+const MOUNT: usize = 0;
+const DENTRY: usize = 1;
+
+/// Appends one name and goes on to its parent.
+///
+/// SAFETY: called by the kernel with the context given to `repeat`.
+unsafe extern "C" fn climb(_: u64, scratch: *mut *mut Scratch) -> i64 {
+    let s = unsafe { *scratch };
+    let (mount_at, name_at) = (offset!(mount_mnt), offset!(dentry_name));
+    let (mnt, dentry) = (cursor(s, MOUNT), cursor(s, DENTRY));
+    if Some(dentry) == field::<u64>(mnt, offset!(vfsmount_root)) {
+        let mount = mnt - mount_at as u64;
+        let Some(parent) = field::<u64>(mount, offset!(mount_parent)) else { return 1 };
+        if parent == mount {
+            return 1;
+        }
+        let Some(point) = field::<u64>(mount, offset!(mount_mountpoint)) else { return 1 };
+        set_cursor(s, DENTRY, point);
+        set_cursor(s, MOUNT, parent + mount_at as u64);
+        return 0;
+    }
+    let Some(parent) = field::<u64>(dentry, offset!(dentry_parent)) else { return 1 };
+    let Some(name) = field::<u64>(dentry, name_at) else { return 1 };
+    let Some(to) = tail(s) else { return 1 };
+    // SAFETY: at most 256 bytes, which fit.
+    let n = unsafe { helper::bpf_probe_read_kernel_str(to.cast(), 256, name as *const _) };
+    if n > 0 {
+        grow(s, n as u64 & 0x1ff);
+    }
+    set_cursor(s, DENTRY, parent);
+    (parent == dentry) as i64
+}
+
+/// Appends the names from the path of `file` up to the root of its mount namespace, each with its
+/// NUL, as one piece.
 #[inline(always)]
 pub fn path(s: *mut Scratch, file: u64) -> Outcome {
     let at = offset!(file_path);
-    let (mount_at, name_at) = (offset!(mount_mnt), offset!(dentry_name));
     let absent = tracer_common::config::ABSENT;
-    if file == 0 || at == absent || mount_at == absent || name_at == absent {
+    if file == 0 || at == absent || offset!(mount_mnt) == absent {
         return Outcome::ABSENT;
     }
-    let Some(mut mnt) = field::<u64>(file + at as u64, offset!(path_mnt)) else {
-        return Outcome::ABSENT;
-    };
-    let Some(mut dentry) = field::<u64>(file + at as u64, offset!(path_dentry)) else {
+    let (Some(mnt), Some(dentry)) = (
+        field::<u64>(file + at as u64, offset!(path_mnt)),
+        field::<u64>(file + at as u64, offset!(path_dentry)),
+    ) else {
         return Outcome::ABSENT;
     };
     if !open_piece(s) {
         return Outcome::NO_ROOM;
     }
-    let mut i = 0;
-    while i < DEPTH {
-        i = opaque(i + 1);
-        if Some(dentry) == field::<u64>(mnt, offset!(vfsmount_root)) {
-            let mount = mnt - mount_at as u64;
-            let Some(parent) = field::<u64>(mount, offset!(mount_parent)) else { break };
-            if parent == mount {
-                break;
-            }
-            let Some(point) = field::<u64>(mount, offset!(mount_mountpoint)) else { break };
-            dentry = point;
-            mnt = parent + mount_at as u64;
-            continue;
-        }
-        let Some(parent) = field::<u64>(dentry, offset!(dentry_parent)) else { break };
-        let Some(name) = read::<u64>(dentry + name_at as u64) else { break };
-        let Some(to) = tail(s) else { break };
-        // SAFETY: at most 256 bytes, which fit.
-        let n = unsafe { helper::bpf_probe_read_kernel_str(to.cast(), 256, name as *const _) };
-        if n > 0 {
-            grow(s, n as u64 & 0x1ff);
-        }
-        if parent == dentry {
-            break;
-        }
-        dentry = parent;
-    }
+    set_cursor(s, MOUNT, mnt);
+    set_cursor(s, DENTRY, dentry);
+    let mut context = s;
+    repeat(DEPTH, climb, &mut context);
     end_piece(s, piece_status::OK)
 }
 

@@ -26,9 +26,14 @@ pub struct Scratch {
     pub args: [u64; 8],
     /// Structures are made here and then copied, since the body is not aligned.
     pub aux: [u64; 24],
+    /// Variables of loops.
+    pub cursor: [u64; 4],
+    /// For [`crate::copy::forget`].
+    pub forgotten: u64,
     /// Start of the piece being built, kept in memory for the verifier's sake (see [`crate::copy`]).
     pub piece_start: u32,
-    pub _pad: u32,
+    /// When the record is being made: one of `plan::when`.
+    pub now: u32,
 }
 const _: () = assert!(core::mem::offset_of!(Scratch, body) == HEADER_LEN);
 

@@ -1,8 +1,8 @@
 //! What is known of the current task and its memory.
 
-use crate::copy::{Outcome, aux, end_piece, grow, open_piece, tail, user_bytes};
+use crate::copy::{Outcome, aux, cursor, end_piece, grow, open_piece, repeat, set_cursor, tail, user_bytes};
 use crate::file;
-use crate::kernel::{field, offset, opaque, read, read_user};
+use crate::kernel::{field, offset, read, read_user};
 use crate::maps::Scratch;
 use aya_ebpf::helpers::generated as helper;
 use tracer_common::{
@@ -20,8 +20,8 @@ const RLIMIT_NOFILE: u64 = 7;
 const MM_SWAPENTS: u64 = 2;
 const PAGE_KIB: u64 = 4;
 /// Strings of an argument array that are copied, and components of a control group's path.
-const STRINGS: u64 = 16;
-const DEPTH: u64 = 16;
+const STRINGS: u32 = 64;
+const DEPTH: u32 = 32;
 const TMPFS_MAGIC: u64 = 0x0102_1994;
 
 #[inline(always)]
@@ -240,34 +240,63 @@ pub fn exe_path(s: *mut Scratch) -> Outcome {
     file::path(s, exe)
 }
 
+/// SAFETY: called by the kernel with the context given to `repeat`.
+unsafe extern "C" fn climb_cgroup(_: u64, scratch: *mut *mut Scratch) -> i64 {
+    let s = unsafe { *scratch };
+    let node = cursor(s, 0);
+    let parent = field::<u64>(node, offset!(kn_parent)).unwrap_or(0);
+    if parent == 0 {
+        return 1;
+    }
+    let Some(name) = field::<u64>(node, offset!(kn_name)) else { return 1 };
+    let Some(to) = tail(s) else { return 1 };
+    // SAFETY: at most 256 bytes, which fit.
+    let n = unsafe { helper::bpf_probe_read_kernel_str(to.cast(), 256, name as *const _) };
+    if n > 0 {
+        grow(s, n as u64 & 0x1ff);
+    }
+    set_cursor(s, 0, parent);
+    0
+}
+
 #[inline(always)]
 pub fn cgroup_path(s: *mut Scratch) -> Outcome {
     let set: u64 = field(current(), offset!(task_cgroups)).unwrap_or(0);
     let group: u64 = field(set, offset!(cset_dfl_cgrp)).unwrap_or(0);
-    let mut node: u64 = field(group, offset!(cgroup_kn)).unwrap_or(0);
+    let node: u64 = field(group, offset!(cgroup_kn)).unwrap_or(0);
     if node == 0 {
         return Outcome::ABSENT;
     }
     if !open_piece(s) {
         return Outcome::NO_ROOM;
     }
-    let mut i = 0;
-    while i < DEPTH {
-        let Some(parent) = field::<u64>(node, offset!(kn_parent)) else { break };
-        if parent == 0 {
-            break;
-        }
-        let Some(name) = field::<u64>(node, offset!(kn_name)) else { break };
-        let Some(to) = tail(s) else { break };
-        // SAFETY: at most 256 bytes, which fit.
-        let n = unsafe { helper::bpf_probe_read_kernel_str(to.cast(), 256, name as *const _) };
-        if n > 0 {
-            grow(s, n as u64 & 0x1ff);
-        }
-        node = parent;
-        i = opaque(i + 1);
-    }
+    set_cursor(s, 0, node);
+    let mut context = s;
+    repeat(DEPTH, climb_cgroup, &mut context);
     end_piece(s, piece_status::OK)
+}
+
+/// SAFETY: called by the kernel with the context given to `repeat`.
+unsafe extern "C" fn one_string(_: u64, scratch: *mut *mut Scratch) -> i64 {
+    let s = unsafe { *scratch };
+    let at = cursor(s, 0);
+    let Some(string) = read_user::<u64>(at) else {
+        set_cursor(s, 1, piece_status::FAULT as u64);
+        return 1;
+    };
+    if string == 0 {
+        return 1;
+    }
+    let Some(to) = tail(s) else { return 1 };
+    // SAFETY: at most 4096 bytes, which fit.
+    let n = unsafe { helper::bpf_probe_read_user_str(to.cast(), 4096, string as *const _) };
+    if n < 0 {
+        set_cursor(s, 1, piece_status::FAULT as u64);
+        return 1;
+    }
+    grow(s, n as u64 & 0x1fff);
+    set_cursor(s, 0, at + 8);
+    0
 }
 
 /// The strings of a NULL-terminated array of pointers in user memory.
@@ -279,25 +308,9 @@ pub fn string_array(s: *mut Scratch, array: u64) -> Outcome {
     if !open_piece(s) {
         return Outcome::NO_ROOM;
     }
-    let mut status = piece_status::OK;
-    let mut i = 0;
-    while i < STRINGS {
-        let Some(string) = read_user::<u64>(array + i * 8) else {
-            status = piece_status::FAULT;
-            break;
-        };
-        if string == 0 {
-            break;
-        }
-        let Some(to) = tail(s) else { break };
-        // SAFETY: at most 4096 bytes, which fit.
-        let n = unsafe { helper::bpf_probe_read_user_str(to.cast(), 4096, string as *const _) };
-        if n < 0 {
-            status = piece_status::FAULT;
-            break;
-        }
-        grow(s, n as u64 & 0x1fff);
-        i = opaque(i + 1);
-    }
-    end_piece(s, status)
+    set_cursor(s, 0, array);
+    set_cursor(s, 1, piece_status::OK as u64);
+    let mut context = s;
+    repeat(STRINGS, one_string, &mut context);
+    end_piece(s, cursor(s, 1) as u8)
 }

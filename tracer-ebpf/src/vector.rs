@@ -1,7 +1,7 @@
 //! `struct iovec` arrays and `struct msghdr`.
 
-use crate::copy::{Outcome, end_piece, grow, open_piece, tail, user_bytes};
-use crate::kernel::{opaque, read_user};
+use crate::copy::{Outcome, cursor, end_piece, forget, grow, open_piece, repeat, set_cursor, tail, user_bytes};
+use crate::kernel::read_user;
 use crate::maps::{PIECE_MASK, Scratch};
 use aya_ebpf::helpers::generated as helper;
 use tracer_common::record::piece_status;
@@ -18,6 +18,40 @@ const NAME: u64 = 0;
 const IOV: u64 = 16;
 const CONTROL: u64 = 32;
 
+/// Variables of the gathering loop.
+const AT: usize = 0;
+const LEFT: usize = 1;
+const STATUS: usize = 2;
+
+/// Gathers from one entry.
+///
+/// SAFETY: called by the kernel with the context given to `repeat`.
+unsafe extern "C" fn gather(_: u64, scratch: *mut *mut Scratch) -> i64 {
+    let s = unsafe { *scratch };
+    let left = cursor(s, LEFT);
+    if left == 0 {
+        return 1;
+    }
+    let at = cursor(s, AT);
+    let Some([base, len]) = read_user::<[u64; 2]>(at) else {
+        set_cursor(s, STATUS, piece_status::FAULT as u64);
+        return 1;
+    };
+    let n = if len > left { left } else { len };
+    let n = forget(s, if n > PIECE_MASK { PIECE_MASK } else { n }) & PIECE_MASK;
+    let Some(to) = tail(s) else { return 1 };
+    // SAFETY: `n` bytes fit after any start, see `copy`.
+    let failed = unsafe { helper::bpf_probe_read_user(to.cast(), n as u32, base as *const _) };
+    if failed != 0 {
+        set_cursor(s, STATUS, piece_status::FAULT as u64);
+        return 1;
+    }
+    grow(s, n);
+    set_cursor(s, LEFT, left - n);
+    set_cursor(s, AT, at + 16);
+    0
+}
+
 /// Up to `want` bytes gathered from `count` entries at `iov`, as one piece.
 #[inline(always)]
 pub fn data(s: *mut Scratch, iov: u64, count: u64, want: u64) -> Outcome {
@@ -30,31 +64,12 @@ pub fn data(s: *mut Scratch, iov: u64, count: u64, want: u64) -> Outcome {
     if !open_piece(s) {
         return Outcome::NO_ROOM;
     }
-    let mut left = want;
-    let mut status = piece_status::OK;
-    let mut i = 0;
-    while i < GATHERED {
-        if i >= count || left == 0 {
-            break;
-        }
-        let Some([base, len]) = read_user::<[u64; 2]>(iov + i * 16) else {
-            status = piece_status::FAULT;
-            break;
-        };
-        let n = if len > left { left } else { len };
-        let n = opaque(if n > PIECE_MASK { PIECE_MASK } else { n }) & PIECE_MASK;
-        let Some(to) = tail(s) else { break };
-        // SAFETY: `n` bytes fit after any start, see `copy`.
-        let failed = unsafe { helper::bpf_probe_read_user(to.cast(), n as u32, base as *const _) };
-        if failed != 0 {
-            status = piece_status::FAULT;
-            break;
-        }
-        grow(s, n);
-        left -= n;
-        i = opaque(i + 1);
-    }
-    end_piece(s, status)
+    set_cursor(s, AT, iov);
+    set_cursor(s, LEFT, want);
+    set_cursor(s, STATUS, piece_status::OK as u64);
+    let mut context = s;
+    repeat(if count > GATHERED { GATHERED } else { count } as u32, gather, &mut context);
+    end_piece(s, cursor(s, STATUS) as u8)
 }
 
 #[inline(always)]
