@@ -360,9 +360,15 @@ static int pid_ns(void) { return in_child(pid_ns_child); }
 
 static int mount_ns_child(void) {
     if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET) != 0) return cannot("unshare");
-    int map = open("/proc/self/uid_map", O_WRONLY);
-    write(map, "0 0 1", 5);
-    close(map);
+    // A user without a mapping may create nothing.
+    static const char *const maps[][2] = {{"setgroups", "deny"}, {"uid_map", "0 0 1"}, {"gid_map", "0 0 1"}};
+    for (int i = 0; i < 3; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/self/%s", maps[i][0]);
+        int map = open(path, O_WRONLY);
+        write(map, maps[i][1], strlen(maps[i][1]));
+        close(map);
+    }
     mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
     if (mount("none", "/tmp", "tmpfs", 0, NULL) != 0) return cannot("mount");
     mkdir("/tmp/root", 0755);

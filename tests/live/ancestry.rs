@@ -1,0 +1,126 @@
+//! Short-lived processes: none is missed, and what is said of each is right.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use tracer_tests::programs::{Scratch, run_silent};
+use tracer_tests::tracer::Tracer;
+use tracer_tests::{Completion, Needs, Trial, live};
+
+pub fn trials() -> Vec<Trial> {
+    vec![live("ancestry::pipeline_of_200_processes", &[Needs::Root], pipeline)]
+}
+
+/// One line of fifty, four processes each. Each has an argument of its own.
+const SCRIPT: &str = "i=0; while [ $i -lt 50 ]; do i=$((i+1)); \
+    /usr/bin/env -u absent-$i | /usr/bin/tr a $i | /usr/bin/sort -k $i | /usr/bin/wc -l > /dev/null; done";
+
+/// Program and arguments of each of the four, for round `i`.
+const STAGES: [(&str, &str); 4] = [("env", "-u absent-@"), ("tr", "a @"), ("sort", "-k @"), ("wc", "-l")];
+
+const FORMAT: &str = "*%evt.type|%proc.pid|%thread.tid|%proc.ppid|%proc.name|%proc.cmdline|%proc.exepath|%proc.cwd|\
+    %proc.aname[1]|%proc.aname[2]|%proc.pname|%proc.apid[1]|%user.name|%evt.args";
+
+fn pipeline() -> Result<Completion> {
+    let folder = Scratch::new("pipeline")?;
+    // A shell of a name that nothing else has.
+    let shell = folder.path().join("tracer-test-sh");
+    std::fs::copy(std::fs::canonicalize("/bin/sh")?, &shell)?;
+    let mut tracer =
+        Tracer::start_seeing(&["-p", FORMAT], "(evt.type=execve and evt.dir=<) or evt.type=procexit")?;
+    let (shell_pid, status) =
+        run_silent(Command::new(&shell).args(["-c", SCRIPT]).current_dir(folder.path()))?;
+    ensure!(status == 0, "the shell ended with {status}");
+    tracer.mark()?;
+    let output = tracer.finish()?;
+
+    let own_name = std::fs::read_to_string("/proc/self/comm")?.trim_end().to_string();
+    let cwd = folder.text();
+    let mut wanted = BTreeSet::new();
+    for round in 1..=50 {
+        for (name, arguments) in STAGES {
+            wanted.insert(format!("{name} {}", arguments.replace('@', &round.to_string())));
+        }
+    }
+    let mut executed: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut faults = Vec::new();
+    let mut seen_commands: BTreeMap<String, u32> = BTreeMap::new();
+    let mut exits = BTreeSet::new();
+    for line in output.lines() {
+        let fields: Vec<&str> = line.splitn(14, '|').collect();
+        ensure!(fields.len() == 14, "not of the format: {line}");
+        let [
+            kind,
+            pid,
+            tid,
+            parent,
+            name,
+            command,
+            path,
+            directory,
+            ancestor,
+            second,
+            parent_name,
+            ancestor_pid,
+            user,
+        ] = fields[..13].try_into().context("thirteen fields")?;
+        if parent != shell_pid.to_string() {
+            continue;
+        }
+        if line.contains("<NA>") {
+            faults.push(format!("unknown: {line}"));
+        }
+        let mut check = |what: &str, got: &str, right: &str| {
+            if got != right {
+                faults.push(format!("{what} is «{got}», not «{right}»: {line}"));
+            }
+        };
+        check("thread.tid", tid, pid);
+        check("proc.cwd", directory.trim_end_matches('/'), &cwd);
+        check("proc.aname[1]", ancestor, "tracer-test-sh");
+        check("proc.aname[2]", second, &own_name);
+        check("proc.pname", parent_name, "tracer-test-sh");
+        check("proc.apid[1]", ancestor_pid, parent);
+        check("user.name", user, "root");
+        if kind == "execve" {
+            *seen_commands.entry(command.to_string()).or_default() += 1;
+            check("proc.name", name, command.split(' ').next().unwrap_or(""));
+            // The real file: /usr/bin/awk and its like are links.
+            let real = std::fs::canonicalize(format!("/usr/bin/{name}"));
+            check(
+                "proc.exepath",
+                path,
+                &real.map_or("no such file".into(), |path| path.display().to_string()),
+            );
+            executed.insert(pid.to_string(), vec![name.into(), command.into(), path.into()]);
+        } else {
+            exits.insert(pid.to_string());
+            match executed.get(pid) {
+                Some(known) if known[..] == [name, command, path] => {}
+                other => faults.push(format!("exit does not agree with its exec {other:?}: {line}")),
+            }
+        }
+    }
+    for command in &wanted {
+        // wc has the same arguments in every round.
+        let times = if command == "wc -l" { 50 } else { 1 };
+        let seen = seen_commands.get(command).copied().unwrap_or(0);
+        if seen != times {
+            faults.push(format!("«{command}» was seen {seen} times instead of {times}"));
+        }
+    }
+    for pid in executed.keys().filter(|pid| !exits.contains(*pid)) {
+        faults.push(format!("no exit of {pid}"));
+    }
+    ensure!(
+        faults.is_empty(),
+        "{} faults in {} execs and {} exits:\n{}",
+        faults.len(),
+        executed.len(),
+        exits.len(),
+        faults.iter().take(20).cloned().collect::<Vec<_>>().join("\n")
+    );
+    ensure!(executed.len() == 200, "{} processes instead of 200", executed.len());
+    Ok(Completion::Completed)
+}

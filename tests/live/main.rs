@@ -1,0 +1,18 @@
+//! Tests that trace this machine: the tracer is run as a user runs it, beside programs whose doings are known.
+
+mod ancestry;
+mod command_line;
+mod commands;
+mod hostile;
+mod strace;
+mod strace_log;
+
+fn main() {
+    let mut trials = Vec::new();
+    trials.extend(command_line::trials());
+    trials.extend(commands::trials());
+    trials.extend(ancestry::trials());
+    trials.extend(strace::trials());
+    trials.extend(hostile::trials());
+    tracer_tests::run(trials);
+}
