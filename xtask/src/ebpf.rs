@@ -87,11 +87,10 @@ fn build(root: &Path) -> Result<Vec<u8>> {
     let target = folder.join("target");
     let llvm = llvm_folder(&target)?;
     let library_path = format!("/usr/lib/llvm-{LLVM_MAJOR}/lib:{}", llvm.display());
-    let out = Command::new(&linker)
-        .arg("--version")
-        .env("LD_LIBRARY_PATH", &library_path)
-        .output()
-        .with_context(|| format!("{linker}: cargo install bpf-linker --version {LINKER_VERSION} --locked"))?;
+    let out =
+        Command::new(&linker).arg("--version").env("LD_LIBRARY_PATH", &library_path).output().with_context(
+            || format!("{linker}: cargo install bpf-linker --version {LINKER_VERSION} --locked"),
+        )?;
     let version = String::from_utf8_lossy(&out.stdout).trim().to_owned();
     if !version.contains(LINKER_VERSION) {
         bail!("the probe is linked with bpf-linker {LINKER_VERSION}, {linker} is {version:?}");

@@ -54,16 +54,13 @@ struct Type {
 
 impl KernelTypes {
     pub fn of_running_kernel() -> Result<Self, BtfError> {
-        let bytes =
-            std::fs::read(VMLINUX).map_err(|cause| BtfError::Unreadable { path: VMLINUX, cause })?;
+        let bytes = std::fs::read(VMLINUX).map_err(|cause| BtfError::Unreadable { path: VMLINUX, cause })?;
         Self::parse(bytes)
     }
 
     pub fn parse(bytes: Vec<u8>) -> Result<Self, BtfError> {
         let malformed = |what, at| BtfError::Malformed { path: VMLINUX, what, at };
-        let word = |at: usize| {
-            bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes)
-        };
+        let word = |at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
         let get = |at| word(at).map(|w| w as usize).ok_or(malformed("the header is cut", at));
         if bytes.get(..2) != Some(&[0x9f, 0xeb]) {
             return Err(malformed("wrong magic", 0));
@@ -122,9 +119,8 @@ impl KernelTypes {
     /// Id of the structure with this name.
     fn find(&self, name: &'static str) -> Option<u32> {
         *self.structs.borrow_mut().entry(name).or_insert_with(|| {
-            (1..=self.at.len() as u32).find(|id| {
-                self.type_at(*id).is_some_and(|t| t.kind == STRUCT && self.is_named(t.name, name))
-            })
+            (1..=self.at.len() as u32)
+                .find(|id| self.type_at(*id).is_some_and(|t| t.kind == STRUCT && self.is_named(t.name, name)))
         })
     }
 

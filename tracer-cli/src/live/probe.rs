@@ -9,10 +9,8 @@ use tracer_common::config::{Counters, Offsets, Settings, global, map};
 use tracer_common::plan::{CallPlan, PLAN_ENTRIES, program};
 
 /// The probe as `cargo xtask ebpf` builds it.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../tracer-ebpf/prebuilt/tracer.bpf.o"
-));
+static OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tracer-ebpf/prebuilt/tracer.bpf.o"));
 
 /// A type of the shared layout, as aya wants it.
 #[derive(Clone, Copy)]
@@ -44,7 +42,9 @@ impl Purpose {
         match self {
             Purpose::Enter => "no enter events, no latencies",
             Purpose::Exit => "no system calls",
-            Purpose::ExitTask => "names and arguments of new processes come from /proc, short-lived ones are missed",
+            Purpose::ExitTask => {
+                "names and arguments of new processes come from /proc, short-lived ones are missed"
+            }
             Purpose::ExitVector => "no data of readv, writev, sendmsg, recvmsg",
             Purpose::ProcessEnd => "no procexit events",
             Purpose::Signal => "no signaldeliver events",
@@ -63,11 +63,21 @@ struct ProgramInfo {
     tail: Option<u32>,
 }
 
-const fn typed(name: &'static str, tracepoint: &'static str, purpose: Purpose, tail: Option<u32>) -> ProgramInfo {
+const fn typed(
+    name: &'static str,
+    tracepoint: &'static str,
+    purpose: Purpose,
+    tail: Option<u32>,
+) -> ProgramInfo {
     ProgramInfo { name, tracepoint, purpose, typed: true, tail }
 }
 
-const fn plain(name: &'static str, tracepoint: &'static str, purpose: Purpose, tail: Option<u32>) -> ProgramInfo {
+const fn plain(
+    name: &'static str,
+    tracepoint: &'static str,
+    purpose: Purpose,
+    tail: Option<u32>,
+) -> ProgramInfo {
     ProgramInfo { name, tracepoint, purpose, typed: false, tail }
 }
 
@@ -101,7 +111,9 @@ pub struct ProgramReport {
 #[derive(Debug, Clone)]
 pub enum Outcome {
     /// Attached, or reachable by tail call; verified instructions as the kernel reports them.
-    Running { verified: Option<u32> },
+    Running {
+        verified: Option<u32>,
+    },
     /// Another program does the same.
     NotNeeded,
     Refused(String),
@@ -115,7 +127,9 @@ pub enum ProbeError {
          or once `sudo setcap cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search+ep $(command -v tracer)`"
     )]
     NotAllowed,
-    #[error("{0}; the kernel was built without CONFIG_DEBUG_INFO_BTF, which tracer needs (`tracer doctor` says more)")]
+    #[error(
+        "{0}; the kernel was built without CONFIG_DEBUG_INFO_BTF, which tracer needs (`tracer doctor` says more)"
+    )]
     NoBtf(#[from] super::offsets::BtfError),
     #[error("the kernel refused the probe: {0} (`tracer doctor` says more)")]
     Refused(String),
@@ -208,7 +222,9 @@ impl Probe {
             .override_global(global::OFFSETS, &plain_offsets, true)
             .map_max_entries(map::SCRATCH, cpus)
             .load(OBJECT)
-            .map_err(|e| if is_permission(&e) { ProbeError::NotAllowed } else { ProbeError::Refused(one_line(&e)) })?;
+            .map_err(|e| {
+                if is_permission(&e) { ProbeError::NotAllowed } else { ProbeError::Refused(one_line(&e)) }
+            })?;
         write_plans(&mut bpf, plans)?;
         let rings = make_rings(&mut bpf, cpus, options.ring_bytes)?;
         let (reports, tails) = load_programs(&mut bpf, &btf, options)?;
@@ -279,7 +295,8 @@ impl Probe {
 
 fn write_plans(bpf: &mut Ebpf, plans: [&[CallPlan]; 2]) -> Result<(), ProbeError> {
     for (name, plans) in [map::PLANS, map::PLANS_COMPAT].into_iter().zip(plans) {
-        let refused = |e: &(dyn std::error::Error + 'static)| ProbeError::Refused(format!("{name}: {}", one_line(e)));
+        let refused =
+            |e: &(dyn std::error::Error + 'static)| ProbeError::Refused(format!("{name}: {}", one_line(e)));
         let Some(map) = bpf.map_mut(name) else {
             return Err(ProbeError::Refused(format!("the probe has no map {name}")));
         };
@@ -316,7 +333,8 @@ fn load_programs(
 ) -> Result<(Vec<ProgramReport>, Vec<ProgramArray<MapData>>), ProbeError> {
     let mut tails = Vec::new();
     for name in [map::EXIT_PROGRAMS, map::EXIT_PROGRAMS_RAW] {
-        let array = bpf.take_map(name).ok_or_else(|| ProbeError::Refused(format!("the probe has no map {name}")))?;
+        let array =
+            bpf.take_map(name).ok_or_else(|| ProbeError::Refused(format!("the probe has no map {name}")))?;
         tails.push(ProgramArray::try_from(array).map_err(|e| ProbeError::Refused(one_line(&e)))?);
     }
     let mut reports: Vec<ProgramReport> = Vec::new();
@@ -398,9 +416,11 @@ fn put_tail(
 pub fn losses(reports: &[ProgramReport]) -> impl Iterator<Item = String> + '_ {
     reports.iter().filter_map(|report| {
         let Outcome::Refused(why) = &report.outcome else { return None };
-        let replaced = reports
-            .iter()
-            .any(|r| r.purpose == report.purpose && r.tracepoint == report.tracepoint && matches!(r.outcome, Outcome::Running { .. }));
+        let replaced = reports.iter().any(|r| {
+            r.purpose == report.purpose
+                && r.tracepoint == report.tracepoint
+                && matches!(r.outcome, Outcome::Running { .. })
+        });
         (!replaced).then(|| format!("{}: {} ({why})", report.name, report.purpose.without()))
     })
 }

@@ -113,7 +113,10 @@ impl Ring {
             // SAFETY: `bytes` follow the header inside the double mapping; the kernel does not
             // touch them until `release` has passed them.
             return Some(unsafe {
-                std::slice::from_raw_parts(header.cast::<u8>().add(RECORD_HEADER as usize).as_ptr(), bytes as usize)
+                std::slice::from_raw_parts(
+                    header.cast::<u8>().add(RECORD_HEADER as usize).as_ptr(),
+                    bytes as usize,
+                )
             });
         }
     }

@@ -65,10 +65,8 @@ impl Plan {
 fn bind_of(info: &EventInfo) -> Bind {
     use EventType as E;
     match info.ty {
-        E::PROCINFO_E | E::SCHEDSWITCH_1_E | E::SCHEDSWITCH_6_E | E::PROCEXIT_E | E::PROCEXIT_1_E => {
-            Bind::Known
-        }
-        _ if info.flags.contains(EventFlags::SKIP_PARSER_RESET) => Bind::Never,
+        E::SCHEDSWITCH_1_E | E::SCHEDSWITCH_6_E | E::PROCEXIT_E | E::PROCEXIT_1_E => Bind::Known,
+        _ if info.flags.contains(EventFlags::SKIP_PARSER_RESET) => Bind::Known,
         _ if matches!(info.class, Class::Meta | Class::Plugin | Class::None) => Bind::Never,
         _ => Bind::Always,
     }
@@ -264,7 +262,7 @@ mod tests {
         assert_eq!(bind(EventType::PROCEXIT_1_E), Some(Bind::Known));
         assert_eq!(bind(EventType::CONTAINER_JSON_2_E), Some(Bind::Never));
         assert_eq!(bind(EventType::USER_ADDED_E), Some(Bind::Never));
-        assert_eq!(bind(EventType::PAGE_FAULT_E), Some(Bind::Always));
-        assert_eq!(bind(EventType::SCAPEVENT_E), Some(Bind::Never));
+        assert_eq!(bind(EventType::PAGE_FAULT_E), Some(Bind::Known));
+        assert_eq!(bind(EventType::SIGNALDELIVER_E), Some(Bind::Always));
     }
 }
