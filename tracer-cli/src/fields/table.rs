@@ -2,7 +2,7 @@
 //! listed, exported and documented.
 
 use super::value::Value;
-use crate::schema::{ParamFormat, ParamType};
+use crate::schema::{EventType, ParamFormat, ParamType};
 use crate::state::Context;
 use std::cell::Cell;
 
@@ -46,6 +46,9 @@ bitflags::bitflags! {
         const DEPRECATED = 32;
         const NO_TRANSFORMER = 64;
         const NO_RHS = 128;
+        /// The text is made by tracer and already safe to print: buffers in it may hold line ends
+        /// that were asked for.
+        const RENDERED = 256;
     }
 }
 
@@ -56,6 +59,20 @@ pub struct FieldArg {
     pub text: String,
     /// The text as a number when it is one.
     pub index: Option<u32>,
+    /// Of arguments that mean something else for each event type: what they mean, by event code
+    /// (`evt.arg`: the index of the parameter, [`NO_MATCH`] when the type has none).
+    pub per_event: Vec<u8>,
+}
+
+/// "Not for this event type" in [`FieldArg::per_event`].
+pub const NO_MATCH: u8 = u8::MAX;
+
+impl FieldArg {
+    /// What the argument means for events of this type.
+    #[inline]
+    pub fn for_event(&self, ty: EventType) -> Option<usize> {
+        self.per_event.get(usize::from(ty.0)).copied().filter(|i| *i != NO_MATCH).map(usize::from)
+    }
 }
 
 /// Reads a field: calls `emit` once per value, not at all when there is none.
@@ -79,6 +96,8 @@ pub struct ExtractOptions {
     pub buffer: BufferMode,
     /// Buffers are not cut at 80 characters (`-v`).
     pub whole_buffers: bool,
+    /// Columns of the terminal, over which `evt.latency.quantized` spreads its buckets.
+    pub screen_width: u32,
 }
 
 /// `-t`.
@@ -139,8 +158,47 @@ pub struct Field {
     pub extract: Extract,
 }
 
+impl Field {
+    /// A field without argument and flags.
+    pub const fn new(
+        class: Class,
+        name: &'static str,
+        ty: ParamType,
+        format: ParamFormat,
+        doc: &'static str,
+        extract: Extract,
+    ) -> Self {
+        let flags = FieldFlags::empty();
+        Self { name, class, ty, format, flags, arg: Arg::None, doc, extract }
+    }
+
+    /// Adds flags.
+    pub const fn flag(mut self, flags: FieldFlags) -> Self {
+        self.flags = self.flags.union(flags);
+        self
+    }
+
+    /// Takes an argument that may be left out.
+    pub const fn optional(mut self) -> Self {
+        self.arg = Arg::Optional;
+        self
+    }
+
+    /// Takes an argument that must be there.
+    pub const fn required(mut self) -> Self {
+        self.arg = Arg::Required;
+        self
+    }
+}
+
+impl std::fmt::Debug for Field {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
 /// A field with its argument, as a filter or a template names it.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct FieldRef {
     pub field: &'static Field,
     pub arg: Option<FieldArg>,

@@ -1,0 +1,376 @@
+//! `fd.*` about the fd of the event: number, kind, name, file.
+
+use super::evt::has;
+use super::evt_io::{failed, opens_file};
+use super::render::{join_at, l4, write_fd_name};
+use super::sockaddr::{unix_path, write_sockaddr, write_tuple};
+use super::table::{Class, Extract, Extraction, Field, FieldArg, FieldFlags};
+use super::value::Value;
+use super::write::write_signed;
+use crate::schema::{EventFlags, ParamFormat as F, ParamType as T};
+use crate::state::fd::{FdInfo, FdKind, L4, Role};
+
+const fn field(name: &'static str, ty: T, format: F, doc: &'static str, extract: Extract) -> Field {
+    Field::new(Class::Fd, name, ty, format, doc, extract)
+}
+
+type Emit<'e> = &'e mut dyn FnMut(Value<'_>);
+
+/// The fields.
+pub(super) static FIELDS: &[Field] = &[
+    field(
+        "fd.num",
+        T::Int64,
+        F::Id,
+        "Number of the fd, -1 as long as the call has not made it.",
+        |x, _, emit| {
+            if is_about_fd(x) && x.context.binding.thread.is_some() {
+                emit(Value::Int(x.context.binding.fd.unwrap_or(-1)));
+            }
+        },
+    ),
+    field(
+        "fd.type",
+        T::Charbuf,
+        F::Dec,
+        "Kind of the fd: file, directory, ipv4, ipv6, unix, pipe, event, signalfd, eventpoll, inotify, timerfd, netlink, bpf, …",
+        |x, _, emit| {
+            if let Some(word) = x.context.fd().and_then(|fd| fd.kind.word()) {
+                emit(Value::Text(word.as_bytes()));
+            }
+        },
+    ),
+    field(
+        "fd.typechar",
+        T::Charbuf,
+        F::Dec,
+        "Kind of the fd in one letter: f file, d directory, 4 and 6 internet, u unix, p pipe, e event, s signalfd, l eventpoll, i inotify, t timerfd, n netlink, o other.",
+        |x, _, emit| {
+            if let Some(letter) = letter(x) {
+                emit(Value::Text(&[letter]));
+            }
+        },
+    ),
+    field(
+        "fd.name",
+        T::Charbuf,
+        F::Na,
+        "Name of the fd: the absolute path of a file, both ends of a connection.",
+        |x, _, emit| {
+            with_name(x, b"", &mut |name| emit(Value::Text(name)));
+        },
+    ),
+    field("fd.directory", T::Charbuf, F::Na, "Directory of the file.", |x, _, emit| {
+        with_directory(x, &mut |directory| emit(Value::Text(directory)));
+    }),
+    field("fd.filename", T::Charbuf, F::Na, "Name of the file without its directory.", |x, _, emit| {
+        if is_file(x) {
+            with_name(x, b"", &mut |name| emit(Value::Text(last_part(name))));
+        }
+    }),
+    field(
+        "fd.l4proto",
+        T::Charbuf,
+        F::Na,
+        "Transport protocol of the socket: tcp, udp, icmp or raw.",
+        |x, _, emit| {
+            if let Some(fd) = x.context.fd() {
+                emit(Value::Text(match l4(fd) {
+                    Some(L4::Tcp) => b"tcp",
+                    Some(L4::Udp) => b"udp",
+                    Some(L4::Icmp) => b"icmp",
+                    Some(L4::Raw) => b"raw",
+                    _ => b"<NA>",
+                }));
+            }
+        },
+    ),
+    field("fd.sockfamily", T::Charbuf, F::Na, "`ip` or `unix`.", |x, _, emit| {
+        match x.context.fd().map(|fd| fd.kind) {
+            Some(FdKind::Ipv4 | FdKind::Ipv6 | FdKind::Ipv4Server | FdKind::Ipv6Server) => {
+                emit(Value::Text(b"ip"))
+            }
+            Some(FdKind::Unix) => emit(Value::Text(b"unix")),
+            _ => {}
+        }
+    }),
+    field(
+        "fd.is_server",
+        T::Bool,
+        F::Na,
+        "Whether the process is the server of this connection.",
+        |x, _, emit| {
+            let serves = |fd: &FdInfo| match fd.kind {
+                FdKind::Ipv4Server | FdKind::Ipv6Server => true,
+                _ => fd.socket.as_deref().is_some_and(|s| s.role == Role::Server),
+            };
+            truth(x, emit, serves);
+        },
+    ),
+    field(
+        "fd.uid",
+        T::Charbuf,
+        F::Na,
+        "The thread id and the number of the fd in one word, to tell fds of processes apart.",
+        |x, _, emit| {
+            if let Some((thread, fd)) = x.context.thread().zip(x.context.binding.fd) {
+                let build = |out: &mut Vec<u8>| {
+                    write_signed(out, thread.tid);
+                    write_signed(out, fd);
+                };
+                x.text(build, |text| emit(Value::Text(text)));
+            }
+        },
+    ),
+    field(
+        "fd.containername",
+        T::Charbuf,
+        F::Na,
+        "Container id and name of the fd with a colon between them.",
+        |x, _, emit| {
+            with_name(x, b":", &mut |name| emit(Value::Text(name)));
+        },
+    ),
+    field(
+        "fd.containerdirectory",
+        T::Charbuf,
+        F::Na,
+        "Container id and directory of the file with a colon between them.",
+        |x, _, emit| {
+            with_directory(x, &mut |directory| {
+                let build = |out: &mut Vec<u8>| {
+                    out.push(b':');
+                    out.extend_from_slice(directory);
+                };
+                x.text(build, |text| emit(Value::Text(text)));
+            });
+        },
+    ),
+    field("fd.connected", T::Bool, F::Na, "Whether the socket is connected.", |x, _, emit| {
+        truth(x, emit, |fd| fd.socket.as_deref().is_some_and(|s| s.connected));
+    }),
+    field("fd.name_changed", T::Bool, F::Na, "Whether this event gave the fd its name.", |x, _, emit| {
+        truth(x, emit, |fd| fd.name_changed);
+    }),
+    field("fd.dev", T::Int32, F::Hex, "Number of the device that the file is on.", |x, _, emit| {
+        device(x, emit, |dev| dev);
+    }),
+    field(
+        "fd.dev.major",
+        T::Int32,
+        F::Dec,
+        "Major number of the device that the file is on.",
+        |x, _, emit| {
+            device(x, emit, |dev| (dev >> 8) & 0xfff);
+        },
+    ),
+    field(
+        "fd.dev.minor",
+        T::Int32,
+        F::Dec,
+        "Minor number of the device that the file is on.",
+        |x, _, emit| {
+            device(x, emit, |dev| (dev & 0xff) | ((dev >> 12) & 0xf_ff00));
+        },
+    ),
+    field("fd.ino", T::Int64, F::Dec, "Inode number of the file.", |x, _, emit| {
+        if let Some(fd) = x.context.fd() {
+            emit(Value::Uint(fd.ino));
+        }
+    }),
+    field("fd.nameraw", T::Charbuf, F::Na, "Name of the file as the program gave it.", |x, _, emit| {
+        if let Some(fd) = x.context.fd() {
+            emit(Value::Text(if fd.name_raw.is_empty() { &fd.name } else { &fd.name_raw }));
+        }
+    }),
+    field(
+        "fd.types",
+        T::Charbuf,
+        F::Dec,
+        "Kinds of all fds that the process has open, each once, or of the one in the argument.",
+        kinds,
+    )
+    .optional()
+    .flag(FieldFlags::LIST.union(FieldFlags::NO_RHS)),
+    field(
+        "fd.is_upper_layer",
+        T::Bool,
+        F::Na,
+        "Whether the file is in the upper, writable layer of an overlay.",
+        |x, _, emit| {
+            truth(x, emit, |fd| fd.upper_layer);
+        },
+    ),
+    field(
+        "fd.is_lower_layer",
+        T::Bool,
+        F::Na,
+        "Whether the file is in the lower layer of an overlay.",
+        |x, _, emit| {
+            truth(x, emit, |fd| fd.lower_layer);
+        },
+    ),
+];
+
+fn truth(x: &Extraction<'_>, emit: Emit<'_>, part: fn(&FdInfo) -> bool) {
+    if let Some(fd) = x.context.fd() {
+        emit(Value::Bool(part(fd)));
+    }
+}
+
+/// Calls that make, use or close an fd.
+fn is_about_fd(x: &Extraction<'_>) -> bool {
+    has(x.context.event, EventFlags::CREATES_FD.union(EventFlags::USES_FD).union(EventFlags::DESTROYS_FD))
+}
+
+/// The kind, or what the call would have made.
+fn letter(x: &Extraction<'_>) -> Option<u8> {
+    if let Some(fd) = x.context.fd() {
+        return Some(fd.kind.letter() as u8);
+    }
+    let event = x.context.event;
+    (is_about_fd(x) && x.context.binding.thread.is_some()).then(|| match event.name() {
+        "open" | "openat" | "openat2" | "creat" | "open_by_handle_at" => b'f',
+        "socket" | "accept" | "accept4" => b'4',
+        "pipe" | "pipe2" => b'p',
+        "eventfd" | "eventfd2" => b'e',
+        "signalfd" | "signalfd4" => b's',
+        "epoll_create" | "epoll_create1" => b'l',
+        "timerfd_create" => b't',
+        "inotify_init" | "inotify_init1" => b'i',
+        _ => b'o',
+    })
+}
+
+/// Passes on the name of the fd behind a prefix. When a call failed to make one, the name comes
+/// from its own parameters, because that is what people look for.
+fn with_name(x: &Extraction<'_>, prefix: &[u8], then: &mut dyn FnMut(&[u8])) {
+    let event = x.context.event;
+    match x.context.fd() {
+        Some(fd) if prefix.is_empty() && !x.options.resolve_names => then(&fd.name),
+        Some(fd) => {
+            let build = |out: &mut Vec<u8>| {
+                out.extend_from_slice(prefix);
+                write_fd_name(out, fd, x.options.resolve_names);
+            };
+            x.text(build, |name| then(name));
+        }
+        None if event.ty.is_exit() && is_about_fd(x) && x.context.binding.thread.is_some() => {
+            let build = |out: &mut Vec<u8>| {
+                out.extend_from_slice(prefix);
+                write_wanted_name(out, x);
+            };
+            x.text(build, |name| then(name));
+        }
+        None => {}
+    }
+}
+
+/// The name that the fd would have had.
+fn write_wanted_name(out: &mut Vec<u8>, x: &Extraction<'_>) {
+    let event = x.context.event;
+    if opens_file(event) {
+        let path =
+            event.info().params.iter().enumerate().find(|(_, p)| matches!(p.ty, T::Fspath | T::Fsrelpath));
+        if let Some((i, info)) = path
+            && let Some(text) = event.text(i)
+        {
+            let dirfd = match info.dirfd {
+                Some(dirfd) => event.i64(usize::from(dirfd)),
+                None => Some(super::render::AT_FDCWD),
+            };
+            join_at(out, &x.context, dirfd, text);
+        }
+        return;
+    }
+    if failed(event) && matches!(event.name(), "connect" | "accept" | "accept4") {
+        for (i, info) in event.info().params.iter().enumerate() {
+            match (info.ty, event.param(i)) {
+                (T::Socktuple, Some(bytes)) => {
+                    return match unix_path(bytes) {
+                        Some(path) => out.extend_from_slice(path),
+                        None => write_tuple(out, bytes, x.options.resolve_names),
+                    };
+                }
+                (T::Sockaddr, Some(bytes)) => return write_sockaddr(out, bytes, x.options.resolve_names),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Files have a directory, and so has what failed to become one.
+fn is_file(x: &Extraction<'_>) -> bool {
+    match x.context.fd() {
+        Some(fd) => matches!(fd.kind, FdKind::File | FdKind::Directory),
+        None => is_about_fd(x) && x.context.event.ty.is_exit(),
+    }
+}
+
+fn with_directory(x: &Extraction<'_>, then: &mut dyn FnMut(&[u8])) {
+    if !is_file(x) {
+        return;
+    }
+    let is_directory = x.context.fd().is_some_and(|fd| fd.kind == FdKind::Directory);
+    // The name is copied to the stack so that the scratch memory is free for the caller.
+    let mut directory = smallvec::SmallVec::<[u8; 256]>::new();
+    let mut known = false;
+    with_name(x, b"", &mut |name| {
+        known = true;
+        directory.extend_from_slice(if is_directory { name } else { directory_of(name) });
+    });
+    if known {
+        then(&directory);
+    }
+}
+
+fn directory_of(name: &[u8]) -> &[u8] {
+    match name.iter().rposition(|b| *b == b'/') {
+        None | Some(0) => b"/",
+        Some(end) => name.get(..end).unwrap_or(name),
+    }
+}
+
+fn last_part(name: &[u8]) -> &[u8] {
+    match name.iter().rposition(|b| *b == b'/') {
+        None => b"/",
+        Some(end) => name.get(end + 1..).unwrap_or(b""),
+    }
+}
+
+/// Without a value where the device was not recorded.
+fn device(x: &Extraction<'_>, emit: Emit<'_>, part: fn(u32) -> u32) {
+    if let Some(fd) = x.context.fd().filter(|fd| fd.dev != 0) {
+        emit(Value::Uint(u64::from(part(fd.dev))));
+    }
+}
+
+fn kinds(x: &Extraction<'_>, arg: Option<&FieldArg>, emit: Emit<'_>) {
+    let Some(process) = x.context.process() else { return };
+    if let Some(arg) = arg {
+        let fd = arg.index.and_then(|fd| process.fds.get(i64::from(fd)));
+        if let Some(word) = fd.and_then(|fd| fd.kind.word()) {
+            emit(Value::Text(word.as_bytes()));
+        }
+        return;
+    }
+    let mut seen = 0u32;
+    for word in process.fds.iter().filter_map(|(_, fd)| Some((fd.kind as u32, fd.kind.word()?))) {
+        if seen & (1 << word.0) == 0 {
+            seen |= 1 << word.0;
+            emit(Value::Text(word.1.as_bytes()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_split_into_directory_and_file() {
+        assert_eq!((directory_of(b"/etc/passwd"), last_part(b"/etc/passwd")), (&b"/etc"[..], &b"passwd"[..]));
+        assert_eq!((directory_of(b"/a"), last_part(b"/a")), (&b"/"[..], &b"a"[..]));
+        assert_eq!((directory_of(b""), last_part(b"")), (&b"/"[..], &b"/"[..]));
+    }
+}
