@@ -1,5 +1,6 @@
 //! `cargo xtask …`: everything that is not `cargo build`. One module per subcommand.
 
+mod bench;
 mod ebpf;
 mod tables;
 
@@ -16,6 +17,8 @@ struct Args {
 enum Command {
     /// Make the Rust tables of the event schema from `data/`
     Tables(tables::Args),
+    /// Measure what tracing costs the traced, beside strace and perf trace (root)
+    Bench(bench::Args),
     /// Build the probe into tracer-ebpf/prebuilt/
     Ebpf {
         /// Only compare with the committed object
@@ -26,6 +29,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Args::parse().command {
+        Command::Bench(args) => bench::run(&root(), &args),
         Command::Tables(args) => tables::run(&args),
         Command::Ebpf { check } => ebpf::run(&root(), check),
     }
