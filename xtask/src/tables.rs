@@ -6,6 +6,9 @@
 
 mod convert;
 mod events;
+mod live;
+mod live_expr;
+mod live_piece;
 mod rows;
 mod syscalls;
 
@@ -41,6 +44,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut conversions = String::from(HEADER);
     convert::write(&data, &mut conversions)?;
 
+    let mut sources = String::from(HEADER);
+    live::write(&data, &ids, &mut sources)?;
+
+    put(args, &root, &root.join("tracer-cli/src/live/sources.rs"), &sources)?;
     put(args, &root, &schema.join("tables.rs"), &tables)?;
     put(args, &root, &schema.join("convert_tables.rs"), &conversions)
 }
