@@ -5,7 +5,7 @@ use crate::emit;
 use crate::file;
 use crate::kernel::{opaque, setting};
 use crate::maps::{EXIT_PROGRAMS, EXIT_PROGRAMS_RAW, PLANS, PLANS_COMPAT, SCRATCH, Scratch};
-use crate::regs::{RawRegs, Regs, TypedRegs};
+use crate::regs::{Caller, RawRegs, Regs, TypedRegs};
 use crate::task;
 use crate::vector;
 use aya_ebpf::{
@@ -17,13 +17,13 @@ use aya_ebpf::{
 };
 use tracer_common::{
     plan::{CallPlan, MAX_PIECES, PiecePlan, piece, program, want, when},
-    record::{HEADER_LEN, RecordHeader, flag, kind},
+    record::{HEADER_LEN, flag, kind},
 };
 
 /// `rt_sigreturn` and `sigreturn` restore the registers of the interrupted program, with -1 in place
 /// of the number.
-const NR_RT_SIGRETURN: u16 = 15;
-const NR_SIGRETURN_COMPAT: u16 = 173;
+const NR_RT_SIGRETURN: u32 = 15;
+const NR_SIGRETURN_COMPAT: u32 = 173;
 
 /// Which pieces a program can make.
 #[derive(Clone, Copy, PartialEq)]
@@ -36,25 +36,27 @@ enum Reach {
 struct Call {
     plan: &'static CallPlan,
     number: u16,
-    compat: bool,
+    caller: Caller,
 }
 
 /// The plan of the call in `regs` if records in this direction are wanted of it.
 #[inline(always)]
 fn wanted_call<R: Regs>(regs: &R, nr: u64, direction: u16) -> Option<Call> {
-    let compat = regs.is_compat();
+    let caller = regs.caller();
+    if caller.tgid == setting!(self_tgid) {
+        return None;
+    }
     let nr = nr as u32;
-    let number = match (nr, compat) {
+    let number = match (nr, caller.compat) {
         (u32::MAX, false) => NR_RT_SIGRETURN,
         (u32::MAX, true) => NR_SIGRETURN_COMPAT,
-        _ if nr > u16::MAX as u32 => return None,
-        _ => nr as u16,
+        _ => nr,
     };
-    let plan = if compat { PLANS_COMPAT.get(number as u32) } else { PLANS.get(number as u32) }?;
+    let plan = if caller.compat { PLANS_COMPAT.get(number) } else { PLANS.get(number) }?;
     if plan.flags & direction == 0 {
         return None;
     }
-    Some(Call { plan, number, compat })
+    Some(Call { plan, number: number as u16, caller })
 }
 
 #[inline(always)]
@@ -73,24 +75,23 @@ fn scratch() -> Option<*mut Scratch> {
 
 /// Fills header and argument words.
 #[inline(always)]
-fn begin<R: Regs>(s: *mut Scratch, call: &Call, regs: &R, id: u64, result: i64, what: u8) {
-    regs.save_args(s, call.compat);
-    let count = (call.plan.args & 7) as u64;
-    // SAFETY: `s` is this CPU's scratch entry, which only this program uses now.
+fn begin<R: Regs>(s: *mut Scratch, call: &Call, regs: &R, result: i64, what: u8) {
+    regs.save_args(s, call.caller.compat);
+    let count = call.plan.args & 7;
+    // SAFETY: `s` is this CPU's scratch entry, which only this program uses now. Field by field, since
+    // an assignment of the whole becomes a call of memset.
     unsafe {
-        (*s).header = RecordHeader {
-            time: emit::now(),
-            result,
-            tid: id as u32,
-            tgid: (id >> 32) as u32,
-            len: (count * 8) as u32,
-            number: call.number,
-            kind: what,
-            flags: if call.compat { flag::COMPAT } else { 0 },
-            args: count as u8,
-            pieces: 0,
-            _pad: [0; 6],
-        };
+        let h = &raw mut (*s).header;
+        (*h).time = emit::now();
+        (*h).result = result;
+        (*h).tid = call.caller.tid;
+        (*h).tgid = call.caller.tgid;
+        (&raw mut (*h).len).write_volatile(count as u32 * 8);
+        (*h).number = call.number;
+        (*h).kind = what;
+        (*h).flags = if call.caller.compat { flag::COMPAT } else { 0 };
+        (*h).args = count;
+        (*h).pieces = 0;
     }
 }
 
@@ -202,12 +203,8 @@ fn pieces(s: *mut Scratch, plan: &'static CallPlan, now: u8, reach: Reach) {
 #[inline(always)]
 fn enter<R: Regs>(regs: &R, nr: u64) {
     let Some(call) = wanted_call(regs, nr, want::ENTER) else { return };
-    let id = unsafe { helper::bpf_get_current_pid_tgid() };
-    if (id >> 32) as u32 == setting!(self_tgid) {
-        return;
-    }
     let Some(s) = scratch() else { return };
-    begin(s, &call, regs, id, 0, kind::ENTER);
+    begin(s, &call, regs, 0, kind::ENTER);
     pieces(s, call.plan, when::ENTER, Reach::Plain);
     finish(s);
 }
@@ -220,10 +217,6 @@ fn due(result: i64) -> u8 {
 #[inline(always)]
 fn exit<C: EbpfContext, R: Regs>(ctx: &C, regs: &R, result: i64, programs: &ProgramArray) {
     let Some(call) = wanted_call(regs, regs.orig_ax(), want::EXIT) else { return };
-    let id = unsafe { helper::bpf_get_current_pid_tgid() };
-    if (id >> 32) as u32 == setting!(self_tgid) {
-        return;
-    }
     if call.plan.program != program::PLAIN {
         // SAFETY: does not return when it succeeds.
         let _ = unsafe { programs.tail_call(ctx, call.plan.program as u32) };
@@ -232,7 +225,7 @@ fn exit<C: EbpfContext, R: Regs>(ctx: &C, regs: &R, result: i64, programs: &Prog
         }
     }
     let Some(s) = scratch() else { return };
-    begin(s, &call, regs, id, result, kind::EXIT);
+    begin(s, &call, regs, result, kind::EXIT);
     pieces(s, call.plan, due(result), Reach::Plain);
     finish(s);
 }
@@ -240,9 +233,8 @@ fn exit<C: EbpfContext, R: Regs>(ctx: &C, regs: &R, result: i64, programs: &Prog
 #[inline(always)]
 fn special_exit<R: Regs>(regs: &R, result: i64, reach: Reach) {
     let Some(call) = wanted_call(regs, regs.orig_ax(), want::EXIT) else { return };
-    let id = unsafe { helper::bpf_get_current_pid_tgid() };
     let Some(s) = scratch() else { return };
-    begin(s, &call, regs, id, result, kind::EXIT);
+    begin(s, &call, regs, result, kind::EXIT);
     pieces(s, call.plan, due(result), reach);
     finish(s);
 }

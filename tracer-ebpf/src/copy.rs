@@ -207,10 +207,11 @@ pub fn end_piece(s: *mut Scratch, status: u8) -> Outcome {
     Outcome::bytes_with(end - start - PIECE_HEADER_LEN as u64, status)
 }
 
+/// An argument register, from the start of the body: plans copy every argument that a piece needs.
 #[inline(always)]
 pub fn arg(s: *mut Scratch, i: u8) -> u64 {
     // SAFETY: the index is masked.
-    unsafe { (&raw const (*s).args).cast::<u64>().add((opaque(i as u64) & 7) as usize).read() }
+    unsafe { (&raw const (*s).body).cast::<u64>().add((opaque(i as u64) & 7) as usize).read() }
 }
 
 /// The length of a `BUF` piece.

@@ -22,8 +22,6 @@ const BODY: usize = 0x2_0100;
 pub struct Scratch {
     pub header: RecordHeader,
     pub body: [u8; BODY],
-    /// Argument registers, indexed with a mask.
-    pub args: [u64; 8],
     /// Structures are made here and then copied, since the body is not aligned.
     pub aux: [u64; 24],
     /// Variables of loops.

@@ -13,26 +13,31 @@ const COMPAT: [usize; 6] = [5, 11, 12, 13, 14, 4];
 /// `TS_COMPAT` in `thread_info.status` (arch/x86/include/asm/thread_info.h).
 const TS_COMPAT: u32 = 2;
 
+/// Who makes the call, and through which interface.
+#[derive(Clone, Copy)]
+pub struct Caller {
+    pub tid: u32,
+    pub tgid: u32,
+    pub compat: bool,
+}
+
 /// Registers, however the program got at them.
 pub trait Regs {
     fn orig_ax(&self) -> u64;
-    /// Writes the argument registers to the scratch entry, for the record and for indexed access.
+    /// Writes the argument registers to the start of the body.
     fn save_args(&self, s: *mut Scratch, compat: bool);
-    fn is_compat(&self) -> bool;
+    fn caller(&self) -> Caller;
 }
 
 /// SAFETY: `s` must be a valid scratch entry.
 #[inline(always)]
 unsafe fn save(s: *mut Scratch, order: &[usize; 6], mask: u64, word: impl Fn(usize) -> u64) {
-    // SAFETY: both areas hold six words.
+    // SAFETY: the body is aligned and longer than six words.
     unsafe {
         let body = (&raw mut (*s).body).cast::<u64>();
-        let copy = (&raw mut (*s).args).cast::<u64>();
         let mut i = 0;
         while i < 6 {
-            let value = word(order[i]) & mask;
-            *body.add(i) = value;
-            *copy.add(i) = value;
+            *body.add(i) = word(order[i]) & mask;
             i += 1;
         }
     }
@@ -62,10 +67,11 @@ impl Regs for RawRegs {
     }
 
     #[inline(always)]
-    fn is_compat(&self) -> bool {
+    fn caller(&self) -> Caller {
         // SAFETY: no arguments.
-        let task = unsafe { helper::bpf_get_current_task() };
-        field::<u32>(task, offset!(task_status)).is_some_and(|s| s & TS_COMPAT != 0)
+        let (task, id) = unsafe { (helper::bpf_get_current_task(), helper::bpf_get_current_pid_tgid()) };
+        let status: u32 = field(task, offset!(task_status)).unwrap_or(0);
+        Caller { tid: id as u32, tgid: (id >> 32) as u32, compat: status & TS_COMPAT != 0 }
     }
 }
 
@@ -78,6 +84,18 @@ impl TypedRegs {
         // SAFETY: the verifier checks the access against the type of the pointer.
         unsafe { self.0.add(i).read_volatile() }
     }
+}
+
+/// A 32-bit field of a typed pointer; 0 when the kernel does not have it.
+///
+/// SAFETY: the verifier checks the access; `base` must come from a helper that gives a typed pointer.
+#[inline(always)]
+unsafe fn typed_u32(base: *const u8, offset: u32) -> u32 {
+    if offset == tracer_common::config::ABSENT {
+        return 0;
+    }
+    // SAFETY: see above.
+    unsafe { base.add(offset as usize).cast::<u32>().read_volatile() }
 }
 
 impl Regs for TypedRegs {
@@ -99,15 +117,16 @@ impl Regs for TypedRegs {
     }
 
     #[inline(always)]
-    fn is_compat(&self) -> bool {
-        let at = offset!(task_status);
-        if at == tracer_common::config::ABSENT {
-            return false;
-        }
-        // SAFETY: a trusted task pointer plus a constant offset, checked by the verifier.
+    fn caller(&self) -> Caller {
+        let (pid, tgid, status) = (offset!(task_pid), offset!(task_tgid), offset!(task_status));
+        // SAFETY: a trusted task pointer; the offsets are those of `int` fields.
         unsafe {
-            let task = helper::bpf_get_current_task_btf().cast::<u8>();
-            task.add(at as usize).cast::<u32>().read_volatile() & TS_COMPAT != 0
+            let task = helper::bpf_get_current_task_btf().cast::<u8>().cast_const();
+            Caller {
+                tid: typed_u32(task, pid),
+                tgid: typed_u32(task, tgid),
+                compat: typed_u32(task, status) & TS_COMPAT != 0,
+            }
         }
     }
 }
