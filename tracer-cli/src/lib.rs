@@ -3,6 +3,7 @@
 pub mod event;
 pub mod fields;
 pub mod live;
+pub mod output;
 pub mod schema;
 pub mod source;
 pub mod state;

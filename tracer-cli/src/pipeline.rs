@@ -6,19 +6,24 @@
 //! process, not something it did) count for `-n` and `-S` and are not shown.
 
 use crate::event::EventBits;
-use crate::fields::{ExtractOptions, Extraction};
+use crate::fields::ExtractOptions;
 use crate::filter::Filter;
 use crate::output::Sink;
 use crate::output::report::Totals;
 use crate::output::summary::Summary;
 use crate::schema::Category;
 use crate::source::{Next, Source, SourceError};
-use crate::state::inspector::Inspector;
 use crate::state::Context;
+use crate::state::inspector::Inspector;
 use bstr::BString;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+/// Longest time for which an event stays unseen while others arrive.
+const MAX_DELAY: Duration = Duration::from_millis(100);
+/// Events between looks at the clock.
+const CLOCK_INTERVAL: u64 = 256;
 
 /// Why a run ended early.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +34,9 @@ pub enum PipelineError {
     Output(#[from] io::Error),
 }
 
-/// What happens to events between the source and the sink.
+/// Which events reach the sink, and when the run ends.
 #[derive(Default)]
-pub struct Pipeline {
+pub struct Rules {
     /// Events that it refuses only change the state.
     pub filter: Option<Filter>,
     /// Events that it refuses are counted but not shown.
@@ -44,10 +49,15 @@ pub struct Pipeline {
     pub max_time: Option<Duration>,
     /// Names of programs whose events are left out.
     pub suppressed: Vec<BString>,
-    /// Counts what passed the filter.
-    pub summary: Option<Summary>,
+    /// Count by type what passed the filter.
+    pub summary: bool,
+}
+
+/// What happens to events between the source and the sink.
+pub struct Pipeline {
+    rules: Rules,
+    summary: Option<Summary>,
     totals: Totals,
-    scratch: Vec<u8>,
     filter_options: ExtractOptions,
 }
 
@@ -61,6 +71,11 @@ enum Verdict {
 }
 
 impl Pipeline {
+    pub fn new(rules: Rules) -> Self {
+        let summary = rules.summary.then(Summary::default);
+        Self { rules, summary, totals: Totals::default(), filter_options: ExtractOptions::default() }
+    }
+
     /// Moves events until the source ends, a limit is reached or `stop` becomes true; then what the
     /// source already holds is still delivered. The sink is finished in every case.
     ///
@@ -95,6 +110,11 @@ impl Pipeline {
         &self.totals
     }
 
+    /// The counts by type, when they were asked for.
+    pub fn summary(&self) -> Option<&Summary> {
+        self.summary.as_ref()
+    }
+
     fn move_events(
         &mut self,
         source: &mut dyn Source,
@@ -103,9 +123,11 @@ impl Pipeline {
         stop: &AtomicBool,
     ) -> Result<(), PipelineError> {
         let begin = Instant::now();
+        let mut flushed = begin;
         let mut first_ts = None;
         let mut stopping = false;
-        while self.max_events.is_none_or(|max| self.totals.passed < max) {
+        let mut look_up = source.look_up();
+        while self.rules.max_events.is_none_or(|max| self.totals.passed < max) {
             if !stopping && stop.load(Ordering::Relaxed) {
                 source.stop();
                 stopping = true;
@@ -114,7 +136,7 @@ impl Pipeline {
                 Next::Event(event) => event,
                 Next::Idle => {
                     sink.flush()?;
-                    if self.max_time.is_some_and(|max| begin.elapsed() >= max) {
+                    if self.rules.max_time.is_some_and(|max| begin.elapsed() >= max) {
                         break;
                     }
                     continue;
@@ -123,21 +145,24 @@ impl Pipeline {
             };
             let ts = event.ts;
             let past = Duration::from_nanos(ts.saturating_sub(*first_ts.get_or_insert(ts)));
-            if self.max_time.is_some_and(|max| past >= max) {
+            if self.rules.max_time.is_some_and(|max| past >= max) {
                 break;
             }
             self.totals.events += 1;
             event.num = self.totals.events;
 
-            let binding = inspector.apply(&event);
-            let context = Context { event: &event, state: inspector.state(), binding };
-            let verdict = self.judge(context);
-            let written = match verdict {
-                Verdict::Show => sink.event(&context),
-                Verdict::Drop | Verdict::Hide => Ok(()),
-            };
-            inspector.finish(&event);
-            written?;
+            let binding = inspector.apply(&event, look_up.as_mut());
+            let context = Context { event: &event, state: &inspector.state, binding: &binding };
+            match self.judge(context) {
+                Verdict::Show => sink.event(&context)?,
+                Verdict::Drop | Verdict::Hide => {}
+            }
+            // In a flood of events that do not pass there is no pause, and yet somebody waits for
+            // those that did.
+            if self.totals.events.is_multiple_of(CLOCK_INTERVAL) && flushed.elapsed() >= MAX_DELAY {
+                sink.flush()?;
+                flushed = Instant::now();
+            }
         }
         Ok(())
     }
@@ -145,34 +170,243 @@ impl Pipeline {
     #[inline]
     fn judge(&mut self, context: Context<'_>) -> Verdict {
         let event = context.event;
-        if !self.suppressed.is_empty() && self.is_suppressed(&context) {
+        if !self.rules.suppressed.is_empty() && self.is_suppressed(&context) {
             self.totals.suppressed += 1;
             return Verdict::Drop;
         }
-        if event.bits.contains(EventBits::STATE_ONLY) || !passes(&self.filter, context, &self.filter_options, &mut self.scratch) {
+        if event.bits.contains(EventBits::STATE_ONLY)
+            || !passes(&mut self.rules.filter, context, &self.filter_options)
+        {
             return Verdict::Drop;
         }
         self.totals.passed += 1;
         if let Some(summary) = &mut self.summary {
             summary.count(event);
         }
-        let is_hidden = !self.show_internal && event.info().category == Category::Internal;
-        if is_hidden || !passes(&self.display_filter, context, &self.filter_options, &mut self.scratch) {
+        let is_hidden = !self.rules.show_internal && event.info().category == Category::Internal;
+        if is_hidden || !passes(&mut self.rules.display_filter, context, &self.filter_options) {
             return Verdict::Hide;
         }
         Verdict::Show
     }
 
     fn is_suppressed(&self, context: &Context<'_>) -> bool {
-        context.thread().is_some_and(|thread| self.suppressed.contains(&thread.comm))
+        context.thread().is_some_and(|thread| self.rules.suppressed.contains(&thread.comm))
     }
 }
 
 #[inline]
-fn passes(filter: &Option<Filter>, context: Context<'_>, options: &ExtractOptions, scratch: &mut Vec<u8>) -> bool {
-    let Some(filter) = filter else { return true };
-    let extraction = Extraction::new(context, options, std::mem::take(scratch));
-    let passed = filter.matches(&extraction);
-    *scratch = extraction.into_scratch();
-    passed
+fn passes(filter: &mut Option<Filter>, context: Context<'_>, options: &ExtractOptions) -> bool {
+    filter.as_mut().is_none_or(|filter| filter.matches(context, options))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use crate::schema::EventType;
+    use crate::source::{LookUp, SourceCounts};
+    use crate::state::State;
+
+    const SECOND: u64 = 1_000_000_000;
+    const READ: EventType = EventType::SYSCALL_READ_X;
+    const OPEN: EventType = EventType::SYSCALL_OPEN_X;
+    const INTERNAL: EventType = EventType::PROCINFO_E;
+
+    /// One answer of a [`ScriptedSource`].
+    enum Say {
+        Event(EventType, EventBits),
+        Idle,
+        Fail,
+    }
+
+    /// Says what it was told to say, a second after each other, then the end.
+    #[derive(Default)]
+    struct ScriptedSource {
+        script: std::collections::VecDeque<Say>,
+        ts: u64,
+        /// What is left when it is told to stop.
+        left_at_stop: Option<usize>,
+    }
+
+    impl ScriptedSource {
+        fn new(script: impl IntoIterator<Item = Say>) -> Self {
+            Self { script: script.into_iter().collect(), ..Self::default() }
+        }
+
+        fn of(types: &[EventType]) -> Self {
+            Self::new(types.iter().map(|ty| Say::Event(*ty, EventBits::empty())))
+        }
+    }
+
+    impl Source for ScriptedSource {
+        fn load_state(&mut self, _: &mut State) -> Result<(), SourceError> {
+            Ok(())
+        }
+
+        fn next(&mut self) -> Result<Next<'_>, SourceError> {
+            self.ts += SECOND;
+            Ok(match self.script.pop_front() {
+                Some(Say::Event(ty, bits)) => Next::Event(Event {
+                    num: 0,
+                    ts: self.ts,
+                    tid: 7,
+                    pid: 7,
+                    cpu: 0,
+                    ty,
+                    bits,
+                    unreadable: 0,
+                    params: &[],
+                }),
+                Some(Say::Idle) => Next::Idle,
+                Some(Say::Fail) => return Err(SourceError::Failed("broken".to_owned())),
+                None => Next::End,
+            })
+        }
+
+        fn stop(&mut self) {
+            self.left_at_stop.get_or_insert(self.script.len());
+        }
+
+        fn counts(&mut self) -> SourceCounts {
+            SourceCounts::default()
+        }
+
+        fn look_up(&self) -> LookUp {
+            Box::new(|_| None)
+        }
+    }
+
+    /// Remembers the numbers of the events it got.
+    #[derive(Default)]
+    struct Seen {
+        numbers: Vec<u64>,
+        flushes: u32,
+        finishes: u32,
+        fails_with: Option<io::ErrorKind>,
+    }
+
+    impl Sink for Seen {
+        fn event(&mut self, context: &Context<'_>) -> io::Result<()> {
+            self.numbers.push(context.event.num);
+            self.fails_with.map_or(Ok(()), |kind| Err(kind.into()))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.flushes += 1;
+            Ok(())
+        }
+
+        fn finish(&mut self) -> io::Result<()> {
+            self.finishes += 1;
+            Ok(())
+        }
+    }
+
+    fn run(
+        pipeline: &mut Pipeline,
+        source: &mut ScriptedSource,
+        seen: &mut Seen,
+    ) -> Result<(), PipelineError> {
+        pipeline.run(source, &mut Inspector::default(), seen, &AtomicBool::new(false))
+    }
+
+    fn filter(text: &str) -> Option<Filter> {
+        match Filter::compile(text) {
+            Ok(filter) => Some(filter),
+            Err(e) => panic!("{e}"),
+        }
+    }
+
+    #[test]
+    fn every_event_has_a_number_shown_or_not() {
+        let state_only = Say::Event(READ, EventBits::STATE_ONLY);
+        let plain = |ty| Say::Event(ty, EventBits::empty());
+        let script = [plain(INTERNAL), plain(READ), plain(OPEN), state_only, Say::Idle, plain(READ)];
+        let mut source = ScriptedSource::new(script);
+        let mut pipeline = Pipeline::new(Rules { filter: filter("evt.type=read"), ..Rules::default() });
+        let mut seen = Seen::default();
+        run(&mut pipeline, &mut source, &mut seen).unwrap();
+        assert_eq!(seen.numbers, [2, 5]);
+        assert_eq!((seen.flushes, seen.finishes), (1, 1));
+        assert_eq!((pipeline.totals().events, pipeline.totals().passed), (5, 2));
+    }
+
+    #[test]
+    fn internal_events_are_shown_on_demand_and_count_always() {
+        let types = [INTERNAL, INTERNAL, READ, READ];
+        for (show_internal, expected) in [(false, &[3][..]), (true, &[1, 2, 3])] {
+            let rules = Rules { show_internal, max_events: Some(3), ..Rules::default() };
+            let mut pipeline = Pipeline::new(rules);
+            let mut seen = Seen::default();
+            run(&mut pipeline, &mut ScriptedSource::of(&types), &mut seen).unwrap();
+            assert_eq!(seen.numbers, expected);
+        }
+    }
+
+    #[test]
+    fn the_limit_counts_what_the_filter_lets_through_and_a_display_filter_comes_later() {
+        let types = [OPEN, READ, OPEN, READ, READ];
+        let mut seen = Seen::default();
+        let rules = Rules { filter: filter("evt.type=read"), max_events: Some(2), ..Rules::default() };
+        let mut pipeline = Pipeline::new(rules);
+        run(&mut pipeline, &mut ScriptedSource::of(&types), &mut seen).unwrap();
+        assert_eq!(seen.numbers, [2, 4]);
+
+        let mut seen = Seen::default();
+        let mut pipeline = Pipeline::new(Rules {
+            display_filter: filter("evt.type=read"),
+            max_events: Some(2),
+            summary: true,
+            ..Rules::default()
+        });
+        run(&mut pipeline, &mut ScriptedSource::of(&types), &mut seen).unwrap();
+        assert_eq!(seen.numbers, [2]);
+        let mut table = Vec::new();
+        pipeline.summary().unwrap().write(&mut table).unwrap();
+        let table = String::from_utf8(table).unwrap();
+        assert!(table.contains("< open            1\n< read            1\n"), "{table}");
+    }
+
+    #[test]
+    fn time_is_that_of_the_events() {
+        let mut seen = Seen::default();
+        let mut pipeline =
+            Pipeline::new(Rules { max_time: Some(Duration::from_secs(2)), ..Rules::default() });
+        let mut source = ScriptedSource::of(&[READ; 5]);
+        run(&mut pipeline, &mut source, &mut seen).unwrap();
+        assert_eq!(seen.numbers, [1, 2]);
+        assert_eq!(source.left_at_stop, Some(2));
+    }
+
+    #[test]
+    fn after_a_stop_what_the_source_holds_is_still_delivered() {
+        let mut seen = Seen::default();
+        let mut source = ScriptedSource::of(&[READ; 4]);
+        let stop = AtomicBool::new(true);
+        Pipeline::new(Rules::default())
+            .run(&mut source, &mut Inspector::default(), &mut seen, &stop)
+            .unwrap();
+        assert_eq!(source.left_at_stop, Some(4));
+        assert_eq!(seen.numbers, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_reader_that_left_is_no_error_and_a_full_disk_is() {
+        let mut seen = Seen { fails_with: Some(io::ErrorKind::BrokenPipe), ..Seen::default() };
+        run(&mut Pipeline::new(Rules::default()), &mut ScriptedSource::of(&[READ; 3]), &mut seen).unwrap();
+        assert_eq!(seen.numbers, [1]);
+        let mut seen = Seen { fails_with: Some(io::ErrorKind::StorageFull), ..Seen::default() };
+        let error = run(&mut Pipeline::new(Rules::default()), &mut ScriptedSource::of(&[READ; 3]), &mut seen);
+        assert!(error.unwrap_err().to_string().starts_with("cannot write the output: "));
+    }
+
+    #[test]
+    fn what_came_before_a_failure_is_shown() {
+        let script = [Say::Event(READ, EventBits::empty()), Say::Fail];
+        let mut seen = Seen::default();
+        let error = run(&mut Pipeline::new(Rules::default()), &mut ScriptedSource::new(script), &mut seen);
+        assert_eq!(error.unwrap_err().to_string(), "broken");
+        assert_eq!((seen.numbers.len(), seen.finishes), (1, 1));
+    }
 }

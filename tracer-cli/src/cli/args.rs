@@ -49,9 +49,19 @@ pub struct Args {
     #[arg(short, long, help_heading = "Output")]
     pub verbose: bool,
 
-    /// Times: h hour of the day, a since 1970, r since the first event, d between enter and exit,
-    /// D since the event shown before
-    #[arg(short = 't', long = "timetype", value_name = "MODE", value_enum, default_value = "h", help_heading = "Output")]
+    /// How times are shown: h, a, r, d or D
+    ///
+    /// h: time of day; a: seconds since 1970; r: since the first event; d: between enter and exit of
+    /// the call; D: since the event shown before.
+    #[arg(
+        short = 't',
+        long = "timetype",
+        value_name = "MODE",
+        value_enum,
+        default_value = "h",
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
     pub time: TimeMode,
 
     /// Buffers: only their text, with its line breaks

@@ -96,7 +96,9 @@ fn describe(class: Class) -> (&'static str, &'static str) {
         Class::User => ("user", "The user who runs the program."),
         Class::Group => ("group", "The group the program runs as."),
         Class::Fd => ("fd", "The file, socket or other descriptor the event is about."),
-        Class::FsPath => ("fs.path", "The paths that a system call works on, whichever of its arguments they are."),
+        Class::FsPath => {
+            ("fs.path", "The paths that a system call works on, whichever of its arguments they are.")
+        }
         Class::Fdlist => ("fdlist", "The descriptors that poll and its like wait for."),
     }
 }
@@ -159,7 +161,10 @@ mod tests {
     #[test]
     fn events_have_typed_parameters() {
         let list = text(events);
-        assert!(list.lines().any(|l| l == "< close(ERRNO res)" || l.starts_with("< close(ERRNO res, ")), "{list}");
+        assert!(
+            list.lines().any(|l| l == "< close(ERRNO res)" || l.starts_with("< close(ERRNO res, ")),
+            "{list}"
+        );
         assert!(list.contains("< riscv_hwprobe(SYSCALLID ID"), "generic calls are listed by name");
         assert!(!list.contains("NA1(") && !list.contains("> syscall("));
     }

@@ -9,6 +9,7 @@ use crate::filter::Filter;
 use crate::output::json::JsonObject;
 use crate::output::template::Template;
 use crate::output::text::{COLOURED_TEMPLATE, DEFAULT_TEMPLATE, Format};
+use crate::pipeline::Rules;
 use bstr::BString;
 use std::time::Duration;
 
@@ -19,7 +20,9 @@ const CONTAINER_TEMPLATE: &str = "*%evt.num %evt.outputtime %evt.cpu %container.
 /// What is to be done.
 pub enum Plan {
     /// `-l`
-    ListFields { with_types: bool },
+    ListFields {
+        with_types: bool,
+    },
     /// `-L`
     ListEvents,
     /// `-p p`
@@ -31,31 +34,21 @@ pub enum Plan {
 
 /// A run over events.
 pub struct Trace {
-    pub filter: Option<Filter>,
-    pub display_filter: Option<Filter>,
+    pub rules: Rules,
     /// `None`: nothing is shown.
     pub format: Option<Format>,
     pub options: ExtractOptions,
     pub unbuffered: bool,
-    pub show_internal: bool,
-    pub max_events: Option<u64>,
-    pub max_time: Option<Duration>,
-    pub suppressed: Vec<BString>,
-    pub summary: bool,
     pub statistics: bool,
     /// Bytes kept of each buffer.
     pub snaplen: u32,
 }
 
-/// A command line that means nothing.
+/// A command line that means nothing, with the reason: one line, of filters and formats followed by
+/// their text with a caret below the fault.
 #[derive(Debug, thiserror::Error)]
-pub enum UsageError {
-    #[error("{0}")]
-    Option(String),
-    /// A filter or template, with the place that is wrong.
-    #[error("{what}: {message}\n  {text}\n  {:>caret$}", "^", caret = caret(text, *position))]
-    Text { what: &'static str, message: String, text: String, position: usize },
-}
+#[error("{0}")]
+pub struct UsageError(String);
 
 /// What decides about colours besides the options.
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +83,12 @@ impl Plan {
 }
 
 impl Trace {
+    /// What the author of the filter may not know, a line each.
+    pub fn hints(&self) -> Vec<String> {
+        let filters = [&self.rules.filter, &self.rules.display_filter];
+        filters.into_iter().flatten().flat_map(Filter::hints).collect()
+    }
+
     fn new(args: Args, surroundings: Surroundings) -> Result<Self, UsageError> {
         let options = ExtractOptions {
             resolve_names: args.resolve,
@@ -106,20 +105,24 @@ impl Trace {
             screen_width: surroundings.width,
         };
         let max_events = args.count.as_deref().map(|n| positive("-n", n)).transpose()?;
-        let max_time = args.seconds.as_deref().map(|n| positive("-M", n)).transpose()?.map(Duration::from_secs);
+        let max_time =
+            args.seconds.as_deref().map(|n| positive("-M", n)).transpose()?.map(Duration::from_secs);
         let filter = filter(&args.words.join(" "))?;
         let (filter, display_filter) = if args.display_filter { (None, filter) } else { (filter, None) };
-        Ok(Self {
+        let rules = Rules {
             filter,
             display_filter,
-            format: format(&args, surroundings)?,
-            options,
-            unbuffered: args.unbuffered,
             show_internal: args.debug,
             max_events,
             max_time,
-            suppressed: args.suppress.into_iter().map(BString::from).collect(),
+            suppressed: args.suppress.iter().map(|name| BString::from(name.as_str())).collect(),
             summary: args.summary,
+        };
+        Ok(Self {
+            rules,
+            format: format(&args, surroundings)?,
+            options,
+            unbuffered: args.unbuffered,
             statistics: args.verbose,
             snaplen: args.snaplen,
         })
@@ -153,12 +156,7 @@ fn format(args: &Args, surroundings: Surroundings) -> Result<Option<Format>, Usa
         Some("c" | "container") => CONTAINER_TEMPLATE,
         Some(typed) => typed,
     };
-    let template = Template::parse(text).map_err(|e| UsageError::Text {
-        what: "format",
-        message: e.message,
-        text: text.to_owned(),
-        position: e.position,
-    })?;
+    let template = Template::parse(text).map_err(|e| UsageError(e.render(text)))?;
     if args.quiet {
         return Ok(None);
     }
@@ -169,22 +167,95 @@ fn filter(text: &str) -> Result<Option<Filter>, UsageError> {
     if text.trim().is_empty() {
         return Ok(None);
     }
-    Filter::compile(text).map(Some).map_err(|e| UsageError::Text {
-        what: "filter",
-        message: e.to_string(),
-        text: text.to_owned(),
-        position: e.position,
-    })
+    Filter::compile(text).map(Some).map_err(|e| UsageError(e.render(text)))
 }
 
 fn positive(option: &str, text: &str) -> Result<u64, UsageError> {
     match text.parse() {
-        Ok(0) | Err(_) => Err(UsageError::Option(format!("{option} needs a number above 0, not '{text}'"))),
+        Ok(0) | Err(_) => Err(UsageError(format!("{option} needs a number above 0, not '{text}'"))),
         Ok(number) => Ok(number),
     }
 }
 
-/// Width of the field at whose end the caret stands.
-fn caret(text: &str, position: usize) -> usize {
-    text.char_indices().take_while(|(at, _)| *at < position).count() + 1
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    const TERMINAL: Surroundings = Surroundings { stdout_is_terminal: true, no_color: false, width: 80 };
+    const PIPE: Surroundings = Surroundings { stdout_is_terminal: false, ..TERMINAL };
+
+    fn plan(words: &[&str], surroundings: Surroundings) -> Result<Plan, String> {
+        let args =
+            Args::try_parse_from(std::iter::once(&"tracer").chain(words)).map_err(|e| e.to_string())?;
+        Plan::new(args, surroundings).map_err(|e| e.to_string())
+    }
+
+    fn trace(words: &[&str], surroundings: Surroundings) -> Trace {
+        match plan(words, surroundings) {
+            Ok(Plan::Trace(trace)) => *trace,
+            Ok(_) => panic!("{words:?} is no trace"),
+            Err(e) => panic!("{words:?}: {e}"),
+        }
+    }
+
+    fn is_coloured(words: &[&str], surroundings: Surroundings) -> bool {
+        match trace(words, surroundings).format {
+            Some(Format::Text(template)) => template.has_escape(),
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn colours_are_for_terminals_unless_somebody_says_otherwise() {
+        let no_color = Surroundings { no_color: true, ..TERMINAL };
+        assert!(is_coloured(&[], TERMINAL));
+        assert!(!is_coloured(&[], PIPE));
+        assert!(!is_coloured(&[], no_color));
+        assert!(is_coloured(&["--color=always"], no_color));
+        assert!(is_coloured(&["--color=always"], PIPE));
+        assert!(!is_coloured(&["--color=never"], TERMINAL));
+        assert!(!is_coloured(&["-p%evt.num"], TERMINAL));
+        assert!(matches!(trace(&["-j"], TERMINAL).format, Some(Format::Json(_))));
+    }
+
+    #[test]
+    fn a_display_filter_takes_the_place_of_the_filter() {
+        let plain = trace(&["evt.type=read", "and", "evt.dir=<"], PIPE);
+        assert!(plain.rules.filter.is_some() && plain.rules.display_filter.is_none());
+        let display = trace(&["-d", "evt.type=read"], PIPE);
+        assert!(display.rules.filter.is_none() && display.rules.display_filter.is_some());
+        assert!(trace(&["", " "], PIPE).rules.filter.is_none());
+    }
+
+    #[test]
+    fn doctor_is_a_command_only_as_the_only_word() {
+        assert!(matches!(plan(&["doctor"], PIPE), Ok(Plan::Doctor)));
+        assert!(plan(&["doctor", "and", "evt.type=read"], PIPE).is_err());
+        assert!(matches!(plan(&["proc.name=doctor"], PIPE), Ok(Plan::Trace(_))));
+    }
+
+    #[test]
+    fn limits() {
+        let limited = trace(&["-n", "5", "-M10", "-s", "200"], PIPE);
+        assert_eq!(limited.rules.max_events, Some(5));
+        assert_eq!(limited.rules.max_time, Some(Duration::from_secs(10)));
+        assert_eq!(limited.snaplen, 200);
+        for wrong in [["-n", "0"], ["-n", "x"], ["-M", "0"], ["-M", "1.5"]] {
+            assert!(plan(&wrong, PIPE).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn buffers() {
+        let buffer = |option| trace(&[option], PIPE).options.buffer;
+        assert_eq!(buffer("-A"), table::BufferMode::Ascii);
+        assert_eq!(buffer("-x"), table::BufferMode::Hex);
+        assert_eq!(buffer("-X"), table::BufferMode::HexAscii);
+        assert_eq!(buffer("-b"), table::BufferMode::Base64);
+        assert_eq!(buffer("-R"), table::BufferMode::Printable);
+        assert!(trace(&["-v"], PIPE).options.whole_buffers);
+        assert!(trace(&["-j"], PIPE).options.whole_buffers);
+        assert!(!trace(&[], PIPE).options.whole_buffers);
+    }
 }

@@ -3,13 +3,16 @@
 use super::args::Args;
 use super::list;
 use super::plan::{Plan, Surroundings, Trace};
+use crate::live::{LiveOptions, LiveSource};
 use crate::output::report;
-use crate::output::summary::Summary;
 use crate::output::text::Lines;
 use crate::output::{Silent, Sink};
 use crate::pipeline::Pipeline;
+use crate::source::Source;
+use crate::state::inspector::Inspector;
 use clap::Parser;
 use clap::error::ErrorKind;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -42,7 +45,12 @@ pub fn main() -> ExitCode {
         Plan::ListEvents => print(|out| list::events(out)),
         Plan::PrintTemplate(text) => print(|out| writeln!(out, "{text}")),
         Plan::Doctor => return super::doctor::main(),
-        Plan::Trace(plan) => trace(*plan),
+        Plan::Trace(plan) => {
+            for hint in plan.hints() {
+                complain(&hint);
+            }
+            trace(*plan)
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -57,28 +65,19 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
     let options = LiveOptions { snaplen: plan.snaplen, ..LiveOptions::default() };
     let mut source = LiveSource::open(options)?;
     stop_on_signals()?;
-    let mut inspector = Inspector::new();
-    source.load_state(inspector.state_mut())?;
+    let mut inspector = Inspector::default();
+    source.load_state(&mut inspector.state)?;
 
     let mut sink: Box<dyn Sink> = match plan.format {
         // Not `io::stdout()`: its own buffer looks for line ends, which the sink's need not.
         Some(format) => Box::new(Lines::new(stdout()?, format, plan.options, plan.unbuffered)),
         None => Box::new(Silent),
     };
-    let mut pipeline = Pipeline {
-        filter: plan.filter,
-        display_filter: plan.display_filter,
-        show_internal: plan.show_internal,
-        max_events: plan.max_events,
-        max_time: plan.max_time,
-        suppressed: plan.suppressed,
-        summary: plan.summary.then(Summary::default),
-        ..Pipeline::default()
-    };
+    let mut pipeline = Pipeline::new(plan.rules);
     let result = pipeline.run(&mut source, &mut inspector, sink.as_mut(), &STOP);
 
     let counts = source.counts();
-    if let Some(summary) = &pipeline.summary {
+    if let Some(summary) = pipeline.summary() {
         print(|out| summary.write(out))?;
     }
     if plan.statistics {
@@ -137,7 +136,8 @@ fn report_parse_error(error: &clap::Error) -> ExitCode {
     for line in lines {
         // Names of options that are missing, and what was probably meant.
         if line.starts_with("[possible") || line.starts_with("tip:") || line.starts_with("--") {
-            message = format!("{message} {line}");
+            let separator = if line.starts_with("tip:") { ";" } else { "" };
+            message = format!("{message}{separator} {line}");
         }
     }
     complain(&format!("{message} (tracer --help)"));

@@ -5,11 +5,14 @@
 //! Unicode, names in Linux are bytes: a broken UTF-8 sequence becomes U+FFFD. Control characters are
 //! escaped, also those that JSON would allow, so that a terminal shows the object harmlessly.
 
-use super::printable;
 use super::template::{Column, Template};
 use crate::fields::{Extraction, FieldFlags, FieldRef, Value, write::write_value};
 use crate::schema::{ParamFormat, ParamType};
 use bstr::ByteSlice;
+
+/// Fields that show the time to people. Programs get ns since the epoch instead, whatever -t says.
+const TIMES: [&str; 6] =
+    ["evt.outputtime", "evt.time", "evt.time.s", "evt.time.iso8601", "evt.datetime", "evt.datetime.s"];
 
 /// A template as JSON.
 pub struct JsonObject {
@@ -23,7 +26,8 @@ struct Member {
     /// Quoted, with the colon and, but for the first, the comma before it.
     key: Vec<u8>,
     field: FieldRef,
-    is_raw_time: bool,
+    /// The time of the event, as a number.
+    is_time: bool,
 }
 
 impl JsonObject {
@@ -35,8 +39,8 @@ impl JsonObject {
             let mut key = if i == 0 { Vec::new() } else { b",".to_vec() };
             write_string(column.name.as_bytes(), &mut key);
             key.push(b':');
-            let is_raw_time = column.name == "evt.outputtime";
-            Member { key, field: column.field.clone(), is_raw_time }
+            let is_time = TIMES.contains(&column.name.as_str());
+            Member { key, field: column.field.clone(), is_time }
         };
         let members = columns.into_iter().enumerate().map(member).collect();
         Self { members, shows_all: template.shows_all(), scratch: Vec::new() }
@@ -49,8 +53,7 @@ impl JsonObject {
         out.push(b'{');
         for member in &self.members {
             out.extend_from_slice(&member.key);
-            let found = if member.is_raw_time {
-                // Whatever -t says: programs want the time itself.
+            let found = if member.is_time {
                 push_display(out, from.context.event.ts);
                 true
             } else {
@@ -88,7 +91,13 @@ fn write_field(field: &FieldRef, from: &Extraction<'_>, scratch: &mut Vec<u8>, o
     count > 0
 }
 
-fn write_json(value: Value<'_>, field: &FieldRef, from: &Extraction<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
+fn write_json(
+    value: Value<'_>,
+    field: &FieldRef,
+    from: &Extraction<'_>,
+    scratch: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+) {
     match value {
         Value::Bool(truth) => out.extend_from_slice(if truth { b"true" } else { b"false" }),
         Value::Double(number) if number.is_finite() => push_display(out, number),
@@ -107,10 +116,9 @@ fn write_json(value: Value<'_>, field: &FieldRef, from: &Extraction<'_>, scratch
     }
 }
 
-/// Numbers whose text is not plain decimal (hexadecimal, octal, zero padded, flags by name) are
-/// given as that text.
+/// Numbers that people know in hexadecimal or octal are given as that text.
 fn is_number(field: &FieldRef) -> bool {
-    matches!(field.format, ParamFormat::Dec | ParamFormat::Id | ParamFormat::Na | ParamFormat::Dir)
+    !matches!(field.format, ParamFormat::Hex | ParamFormat::Oct)
         && !matches!(field.ty, ParamType::Ipv4addr | ParamType::Ipv6addr | ParamType::Ipaddr)
 }
 
@@ -126,7 +134,7 @@ pub fn write_string(text: &[u8], out: &mut Vec<u8>) {
     if text.iter().all(|b| (0x20..0x7f).contains(b) && !matches!(b, b'"' | b'\\')) {
         out.extend_from_slice(text);
     } else {
-        for chunk in text.utf8_chunks() {
+        for chunk in ByteSlice::utf8_chunks(text) {
             for c in chunk.valid().chars() {
                 write_char(c, out);
             }
@@ -147,7 +155,7 @@ fn write_char(c: char, out: &mut Vec<u8>) {
         '\t' => out.extend_from_slice(b"\\t"),
         '\u{8}' => out.extend_from_slice(b"\\b"),
         '\u{c}' => out.extend_from_slice(b"\\f"),
-        c if printable::is_control(c) => {
+        c if is_control(c) => {
             const HEX: &[u8; 16] = b"0123456789abcdef";
             out.extend_from_slice(b"\\u");
             let code = c as u32;
@@ -155,6 +163,12 @@ fn write_char(c: char, out: &mut Vec<u8>) {
         }
         c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
     }
+}
+
+/// Whether a terminal would obey a character rather than show it: the control characters and those
+/// that turn the direction of the text after them.
+fn is_control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! What becomes of the events that are to be shown: text lines, JSON, a table of counts.
 
 pub mod json;
-pub mod printable;
 pub mod report;
 pub mod summary;
 pub mod template;

@@ -6,10 +6,9 @@
 //! starts with `*` shows every event, with `<NA>` where a field has no value; without it events that
 //! lack one of the fields are left out.
 
-use super::printable::{self, Lines};
-use crate::fields::table::{BufferMode, TimeMode};
 use crate::fields::write::write_value;
-use crate::fields::{self, Extraction, FieldFlags, FieldRef, Value};
+use crate::fields::{self, ErrorKind, Extraction, FieldFlags, FieldRef};
+use bstr::ByteSlice;
 
 /// What is shown where a field has no value.
 pub const NO_VALUE: &[u8] = b"<NA>";
@@ -33,17 +32,32 @@ pub struct Column {
     pub field: FieldRef,
     /// Characters.
     pub width: Option<usize>,
-    is_output_time: bool,
 }
 
 /// Why a text is no template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
+#[error("format error at position {}: {message}{}", .position + 1, did_you_mean(*.suggestion))]
 pub struct TemplateError {
-    /// What is wrong and, where there is one, the nearest field.
+    /// What is wrong.
     pub message: String,
     /// Byte offset into the template.
     pub position: usize,
+    /// The field that was probably meant.
+    pub suggestion: Option<&'static str>,
+}
+
+fn did_you_mean(suggestion: Option<&str>) -> String {
+    suggestion.map(|field| format!("; did you mean {field}?")).unwrap_or_default()
+}
+
+impl TemplateError {
+    /// Several lines: what is wrong, the template, a caret under the fault.
+    pub fn render(&self, template: &str) -> String {
+        let shown: String = template.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let before = template.char_indices().take_while(|(at, _)| *at < self.position).count();
+        let suggestion = self.suggestion.map(|field| format!(" did you mean {field}?")).unwrap_or_default();
+        format!("format error: {}\n  {shown}\n  {:before$}^{suggestion}", self.message, "")
+    }
 }
 
 /// Widths beyond this are mistakes, and would fill the memory.
@@ -113,17 +127,16 @@ impl Template {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Literal(text) if text.contains(&0x1b)))
     }
 
-    /// Appends one event, without a final line break. `previous` is the time of the event shown
-    /// before, in ns since the epoch, or 0 for the first (`-t D`).
+    /// Appends one event, without a final line break.
     ///
     /// `false`: the event lacks a field and is not to be shown; nothing was appended.
-    pub fn write(&self, from: &Extraction<'_>, previous: u64, out: &mut Vec<u8>) -> bool {
+    pub fn write(&self, from: &Extraction<'_>, out: &mut Vec<u8>) -> bool {
         let start = out.len();
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(text) => out.extend_from_slice(text),
                 Piece::Field(column) => {
-                    if !column.write(from, previous, out) && !self.shows_all {
+                    if !column.write(from, out) && !self.shows_all {
                         out.truncate(start);
                         return false;
                     }
@@ -136,72 +149,54 @@ impl Template {
 
 impl Column {
     /// Appends the value or `<NA>`; `false` when there was no value.
-    pub fn write(&self, from: &Extraction<'_>, previous: u64, out: &mut Vec<u8>) -> bool {
+    pub fn write(&self, from: &Extraction<'_>, out: &mut Vec<u8>) -> bool {
         let start = out.len();
-        let found = if self.is_output_time && from.options.time == TimeMode::PreviousDelta {
-            write_interval(out, from.context.event.ts, previous);
-            true
-        } else {
-            self.write_value(from, out)
-        };
+        let found = self.write_value(from, out);
         if !found {
             out.extend_from_slice(NO_VALUE);
         }
         if let Some(width) = self.width {
-            printable::fit(out, start, width);
+            fit(out, start, width);
         }
         found
     }
 
     fn write_value(&self, from: &Extraction<'_>, out: &mut Vec<u8>) -> bool {
         let is_list = self.field.field.flags.contains(FieldFlags::LIST);
-        let start = out.len();
         let mut count = 0;
-        // Numbers are safe, and so is text that tracer itself made up from the event's parameters.
-        let mut is_foreign = false;
-        let mut lines = Lines::One;
         self.field.extract(from, &mut |value| {
-            if count > 0 && !is_list {
+            if is_list {
+                out.push(if count == 0 { b'(' } else { b',' });
+            } else if count > 0 {
                 // Of fields that match any of several values, the first is the one to show.
                 return;
             }
-            if is_list {
-                out.push(if count == 0 { b'(' } else { b',' });
-            }
             count += 1;
-            match value {
-                Value::Text(_) => is_foreign = !self.field.field.flags.contains(FieldFlags::RENDERED),
-                Value::Buffer(_) => (is_foreign, lines) = (true, lines_of(from.options.buffer)),
-                _ => {}
-            }
             write_value(&value, &self.field, from.options, out);
         });
         if is_list && count > 0 {
             out.push(b')');
         }
-        if is_foreign {
-            printable::make_safe(out, start, lines);
-        }
         count > 0
     }
 }
 
-fn lines_of(buffer: BufferMode) -> Lines {
-    match buffer {
-        BufferMode::Printable | BufferMode::Base64 => Lines::One,
-        BufferMode::Ascii | BufferMode::Hex | BufferMode::HexAscii => Lines::Many,
+/// Cuts what is in `out` from `start` on to `width` characters, or fills it up with blanks.
+///
+/// Characters count, not bytes, so that no character is cut in the middle.
+fn fit(out: &mut Vec<u8>, start: usize, width: usize) {
+    let text = out.get(start..).unwrap_or_default();
+    let end = match text.is_ascii() {
+        true => (text.len() > width).then_some(width),
+        false => text.char_indices().nth(width).map(|(at, _, _)| at),
+    };
+    match end {
+        Some(end) => out.truncate(start + end),
+        None => {
+            let missing = width.saturating_sub(text.chars().count());
+            out.resize(out.len() + missing, b' ');
+        }
     }
-}
-
-/// Seconds and nanoseconds between two times; none before the first event.
-fn write_interval(out: &mut Vec<u8>, ts: u64, previous: u64) {
-    let ns = if previous == 0 { 0 } else { ts.saturating_sub(previous) };
-    let mut digits = itoa::Buffer::new();
-    out.extend_from_slice(digits.format(ns / 1_000_000_000).as_bytes());
-    out.push(b'.');
-    let fraction = digits.format(ns % 1_000_000_000);
-    out.resize(out.len() + (9 - fraction.len()), b'0');
-    out.extend_from_slice(fraction.as_bytes());
 }
 
 /// Reads the field that starts with the `%` at `at`; also the offset behind it.
@@ -221,17 +216,30 @@ fn parse_column(text: &str, at: usize) -> Result<(Column, usize), TemplateError>
             _ => return Err(error(at + 1, &format!("a width of more than {MAX_WIDTH}"))),
         },
     };
-    let (field, length) = fields::find_prefix(name).map_err(|e| {
-        let hint = e.nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
-        error(name_at, &format!("{e}{hint}"))
+    let (field, length) = fields::find_prefix(name).map_err(|e| match e.kind {
+        ErrorKind::Unknown(_) => unknown(name, name_at),
+        kind => TemplateError { message: kind.to_string(), position: name_at, suggestion: e.nearest },
     })?;
     let name = name[..length].to_owned();
-    let is_output_time = name == "evt.outputtime";
-    Ok((Column { name, field, width, is_output_time }, name_at + length))
+    if field.field.flags.contains(FieldFlags::FILTER_ONLY) {
+        return Err(error(name_at, &format!("{name} can be used in filters only")));
+    }
+    Ok((Column { name, field, width }, name_at + length))
+}
+
+/// There is no field at the start of `text`: what looks like a name is named, not all that follows.
+fn unknown(text: &str, position: usize) -> TemplateError {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_');
+    let name = text.split(|c| !is_part(c)).next().unwrap_or_default();
+    if name.is_empty() {
+        return error(position, "'%' without the name of a field after it");
+    }
+    let suggestion = fields::nearest(name);
+    TemplateError { message: format!("unknown field {name}"), position, suggestion }
 }
 
 fn error(position: usize, message: &str) -> TemplateError {
-    TemplateError { message: message.to_owned(), position }
+    TemplateError { message: message.to_owned(), position, suggestion: None }
 }
 
 #[cfg(test)]
@@ -293,18 +301,40 @@ mod tests {
         assert_eq!(position, 10, "{message}");
         let (position, message) = fault("%evt.num é %6proc.nmae");
         assert_eq!(position, 14);
-        assert!(message.contains("proc.nmae") && message.contains("proc.name"), "{message}");
+        assert_eq!(message, "unknown field proc.nmae");
+        assert_eq!(fault("%evt.around[1]"), (1, "evt.around[1] can be used in filters only".to_owned()));
+        assert_eq!(fault("%proc.nmae|%evt.num").1, "unknown field proc.nmae");
     }
 
     #[test]
-    fn intervals_have_nine_digits_and_start_with_none() {
-        let interval = |ts, previous| {
-            let mut out = Vec::new();
-            write_interval(&mut out, ts, previous);
-            String::from_utf8(out).unwrap()
+    fn the_caret_stands_below_the_fault() {
+        let template = "é %proc.nmae %evt.num";
+        let error = Template::parse(template).err().unwrap();
+        assert_eq!(
+            error.render(template),
+            "format error: unknown field proc.nmae\n  é %proc.nmae %evt.num\n     ^ did you mean proc.name?"
+        );
+        assert_eq!(
+            error.to_string(),
+            "format error at position 5: unknown field proc.nmae; did you mean proc.name?"
+        );
+    }
+
+    #[test]
+    fn widths_count_characters() {
+        let fitted = |text: &[u8], width| {
+            let mut out = b"__".to_vec();
+            out.extend_from_slice(text);
+            fit(&mut out, 2, width);
+            out[2..].to_vec()
         };
-        assert_eq!(interval(1_470_000_000_000_000_000, 0), "0.000000000");
-        assert_eq!(interval(5_000_000_653, 3_000_000_000), "2.000000653");
-        assert_eq!(interval(1, 2), "0.000000000");
+        assert_eq!(fitted(b"abc", 5), b"abc  ");
+        assert_eq!(fitted(b"abc", 3), b"abc");
+        assert_eq!(fitted(b"abcdef", 3), b"abc");
+        assert_eq!(fitted("日本語".as_bytes(), 2), "日本".as_bytes());
+        assert_eq!(fitted("é".as_bytes(), 3), "é  ".as_bytes());
+        assert_eq!(fitted(b"\xffa\xfe", 2), b"\xffa");
+        assert_eq!(fitted(b"abc", 0), b"");
+        assert_eq!(fitted(b"", 0), b"");
     }
 }

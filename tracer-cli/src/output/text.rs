@@ -38,15 +38,13 @@ pub struct Lines<W> {
     resets_colour: bool,
     buffer: Vec<u8>,
     scratch: Vec<u8>,
-    /// Time of the event shown before, 0 before the first.
-    previous: u64,
 }
 
 impl<W: Write> Lines<W> {
     pub fn new(out: W, format: Format, options: ExtractOptions, unbuffered: bool) -> Self {
         let resets_colour = matches!(&format, Format::Text(template) if template.has_escape());
         let buffer = Vec::with_capacity(CHUNK * 2);
-        Self { out, format, options, unbuffered, resets_colour, buffer, scratch: Vec::new(), previous: 0 }
+        Self { out, format, options, unbuffered, resets_colour, buffer, scratch: Vec::new() }
     }
 
     fn write_out(&mut self) -> io::Result<()> {
@@ -61,7 +59,7 @@ impl<W: Write> Sink for Lines<W> {
         let scratch = std::mem::take(&mut self.scratch);
         let extraction = Extraction::new(*context, &self.options, scratch);
         let shown = match &mut self.format {
-            Format::Text(template) => template.write(&extraction, self.previous, &mut self.buffer),
+            Format::Text(template) => template.write(&extraction, &mut self.buffer),
             Format::Json(object) => object.write(&extraction, &mut self.buffer),
         };
         self.scratch = extraction.into_scratch();
@@ -69,7 +67,6 @@ impl<W: Write> Sink for Lines<W> {
             return Ok(());
         }
         self.buffer.push(b'\n');
-        self.previous = context.event.ts;
         if self.unbuffered || self.buffer.len() >= CHUNK { self.write_out() } else { Ok(()) }
     }
 
@@ -85,5 +82,91 @@ impl<W: Write> Sink for Lines<W> {
             self.buffer.extend_from_slice(RESET);
         }
         self.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, EventBits};
+    use crate::schema::EventType;
+    use crate::state::{Binding, State};
+
+    /// Remembers each write.
+    #[derive(Default)]
+    struct Writes(Vec<Vec<u8>>);
+
+    impl Write for Writes {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.push(bytes.to_vec());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn template(text: &str) -> Format {
+        match Template::parse(text) {
+            Ok(template) => Format::Text(template),
+            Err(e) => panic!("{e}"),
+        }
+    }
+
+    /// What is written for a `close` that returns, given to the sink a number of times.
+    fn written(format: Format, unbuffered: bool, times: u64) -> Vec<String> {
+        let mut lines = Lines::new(Writes::default(), format, ExtractOptions::default(), unbuffered);
+        let (state, binding, params) = (State::default(), Binding::default(), [&[0; 8][..]]);
+        for num in 1..=times {
+            let event = Event {
+                num,
+                ts: 1_000_000_000 + num,
+                tid: 7,
+                pid: 7,
+                cpu: 3,
+                ty: EventType::SYSCALL_CLOSE_X,
+                bits: EventBits::empty(),
+                unreadable: 0,
+                params: &params,
+            };
+            let context = Context { event: &event, state: &state, binding: &binding };
+            lines.event(&context).unwrap();
+        }
+        lines.finish().unwrap();
+        lines.out.0.iter().map(|bytes| String::from_utf8(bytes.clone()).unwrap()).collect()
+    }
+
+    #[test]
+    fn lines_are_gathered() {
+        assert_eq!(written(template("%evt.num %evt.type"), false, 2), ["1 close\n2 close\n"]);
+        assert_eq!(written(template("%evt.num|%4evt.cpu|"), true, 2), ["1|3   |\n", "2|3   |\n"]);
+        let many = written(template("%evt.num"), false, 100_000);
+        assert!(many.len() > 3 && many.iter().all(|chunk| chunk.ends_with('\n')));
+    }
+
+    #[test]
+    fn events_that_lack_a_field_are_left_out_unless_the_template_has_a_star() {
+        assert_eq!(written(template("%evt.num %fd.name"), false, 3), Vec::<String>::new());
+        assert_eq!(written(template("*%evt.num %fd.name|%3fd.num|"), false, 1), ["1 <NA>|<NA|\n"]);
+    }
+
+    #[test]
+    fn colours_are_switched_off_at_the_end() {
+        assert_eq!(written(template(r"\e[1m%evt.num"), false, 1), ["\u{1b}[1m1\n\u{1b}[00m"]);
+    }
+
+    #[test]
+    fn json_has_typed_members() {
+        let json = |text| match Template::parse(text) {
+            Ok(template) => written(Format::Json(JsonObject::new(&template)), false, 1),
+            Err(e) => panic!("{e}"),
+        };
+        assert_eq!(
+            json("*%evt.type %evt.num %evt.outputtime %fd.name %evt.is_io"),
+            ["{\"evt.is_io\":false,\"evt.num\":1,\"evt.outputtime\":1000000001,\"evt.type\":\"close\",\
+              \"fd.name\":null}\n"]
+        );
+        assert_eq!(json("%evt.num %fd.name"), Vec::<String>::new());
     }
 }
