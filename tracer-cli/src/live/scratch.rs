@@ -89,6 +89,6 @@ mod tests {
         let text = String::from("gone");
         slots.lend(3)[1] = text.as_bytes();
         drop(text);
-        assert_eq!(slots.lend(40), &[&[][..]; MAX_PARAMS]);
+        assert!(slots.lend(40).iter().all(|p| p.is_empty()));
     }
 }
