@@ -3,7 +3,9 @@
 pub mod decode;
 mod decode_socket;
 mod decode_task;
+mod doctor;
 mod machine;
+mod merge;
 pub mod offsets;
 pub mod ops;
 pub mod plan;
@@ -12,5 +14,10 @@ pub mod proc_scan;
 mod proc_sockets;
 pub mod ring;
 mod scratch;
+mod source;
 mod sources;
 mod view;
+
+pub use doctor::{Check, Report, doctor};
+pub use probe::{ProbeError, ProbeOptions};
+pub use source::{LiveOptions, LiveSource, Wants};

@@ -151,6 +151,19 @@ pub struct ProbeOptions {
     pub refuse: Vec<String>,
 }
 
+impl Default for ProbeOptions {
+    fn default() -> Self {
+        Self {
+            ring_bytes: 8 << 20,
+            snaplen: 80,
+            enter: true,
+            switches: false,
+            page_faults: false,
+            refuse: refused_by_environment(),
+        }
+    }
+}
+
 /// The loaded probe; dropping it detaches everything.
 pub struct Probe {
     bpf: Ebpf,
@@ -423,4 +436,12 @@ pub fn losses(reports: &[ProgramReport]) -> impl Iterator<Item = String> + '_ {
         });
         (!replaced).then(|| format!("{}: {} ({why})", report.name, report.purpose.without()))
     })
+}
+
+/// Programs that the environment variable `TRACER_REFUSE` names (separated by commas): they are
+/// treated as if the kernel had refused them, so that tests can see how tracer goes on without.
+pub fn refused_by_environment() -> Vec<String> {
+    std::env::var("TRACER_REFUSE")
+        .map(|names| names.split(',').filter(|n| !n.is_empty()).map(str::to_owned).collect())
+        .unwrap_or_default()
 }

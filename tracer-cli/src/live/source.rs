@@ -1,0 +1,183 @@
+//! The running kernel as a source of events.
+
+use super::decode::Decoder;
+use super::merge::{Found, Merge, boot_time, nanoseconds};
+use super::plan::{Wanted, call_plans, state_needed};
+use super::probe::{Probe, ProbeError, ProbeOptions, ProgramReport};
+use super::proc_scan;
+use crate::event::EventBits;
+use crate::schema::EventType;
+use crate::source::{CpuCounts, LookUp, Next, Source, SourceCounts, SourceError};
+use crate::state::State;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::time::ClockId;
+use std::time::{Duration, Instant};
+
+/// How long to wait for the probe to wake us when nothing has happened for a while.
+const IDLE_WAIT: Duration = Duration::from_millis(250);
+/// … and right after events: the probe does not wake its reader again within this time.
+const BUSY_WAIT: Duration = Duration::from_millis(10);
+/// Before stopping for good, records that are being written get this much time to appear.
+const LAST_WAIT: Duration = Duration::from_millis(3);
+
+/// Says whether events of a type are wanted; of a generic type, those of the system call with this
+/// code in the schema's numbering.
+pub type Wants = Box<dyn Fn(EventType, u16) -> bool>;
+
+/// What to trace and how.
+pub struct LiveOptions {
+    pub probe: ProbeOptions,
+    /// Events that somebody will look at. Those that the state needs are traced all the same.
+    pub wants: Wants,
+}
+
+impl Default for LiveOptions {
+    /// Everything but switches and page faults.
+    fn default() -> Self {
+        Self { probe: ProbeOptions::default(), wants: Box::new(|_, _| true) }
+    }
+}
+
+/// The kernel.
+pub struct LiveSource {
+    probe: Probe,
+    merge: Merge,
+    decoder: Decoder,
+    /// What to add to a record's time for ns since the epoch.
+    boot_to_epoch: u64,
+    last_record: Instant,
+    stopping: Option<Instant>,
+    /// Records that could not be understood; always 0 unless probe and tracer disagree.
+    malformed: u64,
+}
+
+impl LiveSource {
+    /// Loads the probe; events are collected from here on.
+    ///
+    /// # Errors
+    /// Missing rights, a kernel without BTF, a probe that the kernel refuses as a whole.
+    pub fn open(options: LiveOptions) -> Result<Self, ProbeError> {
+        let plans = call_plans(|call| Wanted {
+            enter: options.probe.enter && (options.wants)(call.enter, call.code),
+            exit: (options.wants)(call.exit, call.code) || state_needed(call.exit),
+        });
+        let mut probe = Probe::load(&options.probe, [&plans.native, &plans.compat])?;
+        let merge = Merge::new(std::mem::take(&mut probe.rings));
+        Ok(Self {
+            probe,
+            merge,
+            decoder: Decoder::new(),
+            boot_to_epoch: boot_to_epoch(),
+            last_record: Instant::now(),
+            stopping: None,
+            malformed: 0,
+        })
+    }
+
+    /// What became of each program of the probe.
+    pub fn reports(&self) -> &[ProgramReport] {
+        &self.probe.reports
+    }
+
+    /// Sleeps until there may be records.
+    fn wait(&self, found: &Found) {
+        if let Found::NotBefore(due) = found {
+            let now = boot_time();
+            std::thread::sleep(Duration::from_nanos(due.saturating_sub(now)));
+            return;
+        }
+        let recent = self.last_record.elapsed() < 3 * BUSY_WAIT;
+        let wait = if recent { BUSY_WAIT } else { IDLE_WAIT };
+        let mut fds: Vec<PollFd<'_>> =
+            self.merge.rings().iter().map(|r| PollFd::new(r.fd(), PollFlags::POLLIN)).collect();
+        let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
+        // An interrupted wait is as good as any other: the caller looks again.
+        let _ = poll(&mut fds, timeout);
+    }
+}
+
+/// Difference between the wall clock and the probe's clock, ns. The pair of readings that took the
+/// shortest is taken.
+fn boot_to_epoch() -> u64 {
+    (0..5)
+        .map(|_| {
+            let before = boot_time();
+            let wall = nanoseconds(ClockId::CLOCK_REALTIME);
+            let after = boot_time();
+            (after - before, wall.wrapping_sub(before + (after - before) / 2))
+        })
+        .min()
+        .map_or(0, |(_, difference)| difference)
+}
+
+impl Source for LiveSource {
+    fn load_state(&mut self, state: &mut State) -> Result<(), SourceError> {
+        proc_scan::scan(state);
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<Next<'_>, SourceError> {
+        loop {
+            let drained = self.stopping.is_some_and(|since| since.elapsed() >= LAST_WAIT);
+            match self.merge.next(drained) {
+                Found::Record(ring, late) => {
+                    self.last_record = Instant::now();
+                    let cpu = ring as u16;
+                    // The borrow checker does not see that only the returned path keeps the borrow.
+                    let decoder: *mut Decoder = &mut self.decoder;
+                    let merge: *mut Merge = &mut self.merge;
+                    // SAFETY: both belong to `self`, which the returned event keeps borrowed; when
+                    // nothing is returned the references end with this arm.
+                    let decoded = unsafe {
+                        (*merge)
+                            .record(ring)
+                            .and_then(|record| (*decoder).decode(cpu, record, self.boot_to_epoch))
+                    };
+                    match decoded {
+                        Some(mut event) => {
+                            event.bits.set(EventBits::LATE, late);
+                            return Ok(Next::Event(event));
+                        }
+                        None => self.malformed += 1,
+                    }
+                }
+                _ if drained => return Ok(Next::End),
+                found => {
+                    if self.stopping.is_some() {
+                        std::thread::sleep(Duration::from_millis(1));
+                    } else {
+                        self.wait(&found);
+                    }
+                    return Ok(Next::Idle);
+                }
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        if self.stopping.is_none() {
+            self.probe.detach();
+            self.stopping = Some(Instant::now());
+        }
+    }
+
+    fn counts(&mut self) -> SourceCounts {
+        let counters = self.probe.counters();
+        SourceCounts {
+            cpus: counters
+                .iter()
+                .map(|c| CpuCounts {
+                    attempted: c.attempted,
+                    delivered: c.delivered,
+                    lost: c.lost_full + c.lost_no_ring,
+                })
+                .collect(),
+            late: self.merge.late,
+            unreadable: counters.iter().map(|c| c.faults).sum(),
+        }
+    }
+
+    fn look_up(&self) -> LookUp {
+        Box::new(proc_scan::look_up)
+    }
+}
