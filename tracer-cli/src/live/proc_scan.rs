@@ -40,9 +40,7 @@ pub fn scan(state: &mut State) {
     state.users = Users::of_host();
     let mut reader = Reader::new();
     for pid in numbers_in(&reader.root) {
-        for thread in reader.process(pid, &mut state.counts.fds_not_kept) {
-            state.insert_boxed(thread);
-        }
+        reader.process(pid, state);
     }
     // Start of each pid namespace: of the process that is number 1 in it. All are known only now.
     for (tid, namespace) in std::mem::take(&mut reader.in_namespaces) {
@@ -117,28 +115,25 @@ impl Reader {
         }
     }
 
-    /// A process: its main thread, then the others. Nothing when it is gone.
-    fn process(&mut self, pid: i64, fds_not_kept: &mut u64) -> Vec<Box<Thread>> {
+    /// Adds a process: its main thread, then the others. Nothing when it is gone.
+    fn process(&mut self, pid: i64, state: &mut State) {
         let path = self.root.join(pid.to_string());
-        let Some(main) = self.main_thread(pid, fds_not_kept) else { return Vec::new() };
+        let Some(main) = self.main_thread(pid, &mut state.counts.fds_not_kept) else { return };
         let tasks = path.join("task");
-        let mut threads = Vec::with_capacity(1);
         // Most processes have one thread; the number of links tells without listing them.
-        let others = std::os::unix::fs::MetadataExt::nlink(&match tasks.metadata() {
-            Ok(meta) => meta,
-            Err(_) => return vec![main],
-        }) > 3;
-        if others {
-            for tid in numbers_in(&tasks).filter(|tid| *tid != pid) {
-                threads.extend(open_dir(&tasks.join(tid.to_string())).and_then(|dir| {
-                    let mut thread = Box::new(sibling(&main, tid));
-                    self.read_ids(&dir, &mut thread)?;
-                    Some(thread)
-                }));
+        let entries = tasks.metadata().map_or(0, |meta| std::os::unix::fs::MetadataExt::nlink(&meta));
+        let key = state.insert_boxed(main);
+        if entries <= 3 {
+            return;
+        }
+        for tid in numbers_in(&tasks).filter(|tid| *tid != pid) {
+            let Some(dir) = open_dir(&tasks.join(tid.to_string())) else { continue };
+            let Some(main) = state.thread(key) else { return };
+            let mut thread = Box::new(sibling(main, tid));
+            if self.read_ids(&dir, &mut thread).is_some() {
+                state.insert_boxed(thread);
             }
         }
-        threads.insert(0, main);
-        threads
     }
 
     fn thread(&mut self, tid: i64) -> Option<Box<Thread>> {
@@ -159,7 +154,7 @@ impl Reader {
         let mut thread = Box::new(Thread::new(pid, pid));
         self.read_ids(&dir, &mut thread)?;
         self.read_files(&dir, &mut thread);
-        if !thread.exepath.is_empty() || !thread.is_kernel() {
+        if !thread.exepath.is_empty() || !is_kernel(&thread) {
             self.read_process(&dir, &mut thread);
             *fds_not_kept += self.read_fds(&path, &dir, &mut thread.fds);
         }
@@ -340,15 +335,9 @@ impl Reader {
     }
 }
 
-trait Kernel {
-    fn is_kernel(&self) -> bool;
-}
-
-impl Kernel for Thread {
-    /// Kernel threads are children of kthreadd, which is 2, or kthreadd itself.
-    fn is_kernel(&self) -> bool {
-        self.pid == 2 || self.ptid == 2
-    }
+/// Kernel threads are children of kthreadd, which is 2, or kthreadd itself.
+fn is_kernel(thread: &Thread) -> bool {
+    thread.pid == 2 || thread.ptid == 2
 }
 
 /// A thread of the process of `main`, before its own ids are read.

@@ -82,6 +82,14 @@ fn clone_in_caller(state: &mut State, event: &Event<'_>, layout: &CloneLayout, k
     if caller.tid != caller.vtid {
         return;
     }
+    // A short-lived child may be gone by the time its parent returns, above all after vfork.
+    let began = match caller.last.ty {
+        Some(ty) if ty == event.ty.enter() => caller.last.ts,
+        _ => event.ts.saturating_sub(CLONE_STALE),
+    };
+    if state.ended_since(tid, began) {
+        return;
+    }
     let child = state.by_tid(tid);
     if child
         .is_some_and(|t| t.flags.contains(ThreadFlags::FROM_CHILD) && !t.flags.contains(ThreadFlags::DEAD))
@@ -349,6 +357,7 @@ fn drop_other_threads(step: &mut Step<'_>, pid: i64) {
 pub(super) fn exit(step: &mut Step<'_>) {
     let reaper = step.event.i64(4).filter(|tid| *tid > 0);
     step.state.mark_dead(step.thread);
+    step.state.note_end(step.event.tid, step.event.ts);
     step.deferred.ended = Some(step.event.tid);
     if let Some(process) = step.process()
         && process.is_main()

@@ -90,7 +90,7 @@ impl Inspector {
                     _ => self.bind(event, plan.bind, look_up),
                 };
                 apply_process::clone(&mut self.state, event, layout, caller, look_up);
-                self.make_room(event.tid);
+                self.make_room(0, event.tid);
                 binding.thread = self.state.find(event.tid);
                 if let Some(key) = binding.thread {
                     binding.latency = self.pair(key, event).latency;
@@ -166,7 +166,7 @@ impl Inspector {
     /// Adds the thread of an event that is not in the table, with its process.
     #[cold]
     fn learn(&mut self, event: &Event<'_>, look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>) -> ThreadKey {
-        self.make_room(event.tid);
+        self.make_room(1, event.tid);
         self.state.counts.proc_lookups += 1;
         let thread = look_up(event.tid).filter(|thread| thread.tid == event.tid).unwrap_or_else(|| {
             self.state.counts.threads_unknown += 1;
@@ -260,10 +260,10 @@ impl Inspector {
         };
         handler(&mut step);
         binding.fd = step.fd;
-        if event.ty.is_exit() {
-            if let Some(thread) = self.state.thread_mut(key) {
-                thread.enter = enter;
-            }
+        if event.ty.is_exit()
+            && let Some(thread) = self.state.thread_mut(key)
+        {
+            thread.enter = enter;
         }
     }
 
@@ -280,21 +280,21 @@ impl Inspector {
         thread.last_switch_ts = event.ts;
     }
 
-    /// Makes the table smaller than its limit; `keep` is not evicted.
-    fn make_room(&mut self, keep: i64) {
-        if self.state.len() < self.limits.threads.max(1) {
+    /// Makes the table keep to its limit with `more` threads added; `keep` is not evicted.
+    fn make_room(&mut self, more: usize, keep: i64) {
+        let limit = self.limits.threads.max(1);
+        if self.state.len() + more <= limit {
             return;
         }
-        let dead = self.state.remove_where(|t| t.flags.contains(ThreadFlags::DEAD) && t.tid != keep);
-        let mut evicted = dead;
-        if self.state.len() >= self.limits.threads.max(1) {
-            let count = (self.limits.threads / 16).max(1);
-            let oldest = self.state.nth_oldest_access(count);
-            let mut left = count;
+        let mut evicted = self.state.remove_where(|t| t.flags.contains(ThreadFlags::DEAD) && t.tid != keep);
+        if self.state.len() + more > limit {
+            // Many at once, as finding the oldest takes a look at all.
+            let mut left = (limit / 16).max(1);
+            let oldest = self.state.nth_oldest_access(left);
             evicted += self.state.remove_where(|t| {
-                let go = left > 0 && t.last_access <= oldest && t.tid != keep;
-                left -= usize::from(go);
-                go
+                let goes = left > 0 && t.last_access <= oldest && t.tid != keep;
+                left -= usize::from(goes);
+                goes
             });
         }
         self.state.counts.threads_evicted += evicted as u64;

@@ -11,6 +11,8 @@ pub mod inspector;
 pub mod path;
 mod plan;
 mod step;
+#[cfg(test)]
+mod tests;
 pub mod thread;
 pub mod tuple;
 pub mod users;
@@ -31,6 +33,9 @@ pub struct State {
     children: FxHashMap<i64, Vec<i64>>,
     /// Threads in the table whose main thread is not.
     orphans: usize,
+    /// (tid, time) of threads that ended lately, a ring.
+    ended: Vec<(i64, u64)>,
+    ended_next: usize,
     pub users: users::Users,
     pub machine: Machine,
     pub counts: StateCounts,
@@ -188,6 +193,23 @@ impl State {
         if let Some(main) = self.thread_mut(process) {
             main.live_threads = main.live_threads.saturating_sub(1);
         }
+    }
+
+    /// Remembers for a while that the thread `tid` ended at `ts`.
+    fn note_end(&mut self, tid: i64, ts: u64) {
+        /// How many ends are remembered.
+        const REMEMBERED: usize = 256;
+        if self.ended.len() < REMEMBERED {
+            self.ended.push((tid, ts));
+        } else if let Some(oldest) = self.ended.get_mut(self.ended_next) {
+            *oldest = (tid, ts);
+        }
+        self.ended_next = (self.ended_next + 1) % REMEMBERED;
+    }
+
+    /// Whether a thread `tid` is remembered to have ended at `ts` or later.
+    fn ended_since(&self, tid: i64, ts: u64) -> bool {
+        self.ended.iter().any(|(ended, at)| *ended == tid && *at >= ts)
     }
 
     /// Removes the threads for which `goes` says so; returns how many.
