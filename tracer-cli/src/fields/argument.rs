@@ -75,8 +75,7 @@ fn resolve(field: &'static Field, text: &str) -> Result<FieldArg, FieldError> {
                 None => by_name(text),
             };
             if arg.per_event.iter().all(|i| *i == NO_MATCH) {
-                let kind = ErrorKind::UnknownEventArgument(text.to_owned());
-                return Err(FieldError { kind, nearest: closest(text, parameter_names()) });
+                return Err(unknown_parameter(text));
             }
         }
         "evt.type.is" => {
@@ -101,6 +100,12 @@ fn resolve(field: &'static Field, text: &str) -> Result<FieldArg, FieldError> {
         _ => {}
     }
     Ok(arg)
+}
+
+/// No event has a parameter of this name.
+pub(super) fn unknown_parameter(text: &str) -> FieldError {
+    let nearest = closest(text, parameter_names());
+    FieldError { kind: ErrorKind::UnknownEventArgument(text.to_owned()), nearest }
 }
 
 fn by_index(index: u32) -> Vec<u8> {

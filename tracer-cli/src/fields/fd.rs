@@ -33,7 +33,7 @@ pub(super) static FIELDS: &[Field] = &[
         "fd.type",
         T::Charbuf,
         F::Dec,
-        "Kind of the fd: file, directory, ipv4, ipv6, unix, pipe, event, signalfd, eventpoll, inotify, timerfd, netlink, bpf, …",
+        "Kind of the fd: file, directory, ipv4, ipv6, unix, pipe, event, signalfd, eventpoll, inotify, timerfd, netlink, bpf and the like.",
         |x, _, emit| {
             if let Some(word) = x.context.fd().and_then(|fd| fd.kind.word()) {
                 emit(Value::Text(word.as_bytes()));

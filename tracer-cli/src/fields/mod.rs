@@ -65,6 +65,10 @@ pub fn find(text: &str) -> Result<FieldRef, FieldError> {
     let (field, used) = find_prefix(text)?;
     match text.get(used..) {
         None | Some("") => Ok(field),
+        Some(_) if field.arg.is_some() => {
+            let dotted = text.get(field.field.name.len() + 1..).unwrap_or("");
+            Err(argument::unknown_parameter(dotted))
+        }
         Some(_) if longer_name_meant(text, field.field.name) => Err(unknown(text)),
         Some(_) => Err(FieldError { kind: ErrorKind::ArgumentNotAllowed(field.field.name), nearest: None }),
     }
@@ -109,3 +113,8 @@ fn longer_name_meant(text: &str, name: &str) -> bool {
 fn unknown(text: &str) -> FieldError {
     FieldError { kind: ErrorKind::Unknown(text.to_owned()), nearest: nearest(text) }
 }
+
+#[cfg(test)]
+mod extract_tests;
+#[cfg(test)]
+mod table_tests;

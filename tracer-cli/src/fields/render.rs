@@ -7,8 +7,7 @@ use super::path;
 use super::sockaddr::{until_nul, write_endpoint, write_ends, write_ip, write_sockaddr, write_tuple};
 use super::table::ExtractOptions;
 use super::write::{
-    LOWER, is_printable, write_general, write_hex, write_number, write_padded, write_path, write_printable,
-    write_signed,
+    LOWER, is_printable, write_general, write_hex, write_number, write_path, write_printable, write_signed,
 };
 use crate::schema::names::{errno_name, signal_name, syscall_name};
 use crate::schema::{EventType, FlagTable, ParamFormat, ParamInfo, ParamType};
@@ -108,8 +107,8 @@ impl<'c, 'a> Parameter<'c, 'a> {
             T::Bool => out.extend_from_slice(if self.number() == 0 { b"false" } else { b"true" }),
             T::Double => write_general(out, f64::from_bits(self.number().cast_unsigned())),
             T::Sigset => write_sigset(out, self.number()),
-            T::CharbufArray => write_list(out, bytes, b"..", b'.'),
-            T::CharbufPairArray => write_list(out, bytes, b"=,", b','),
+            T::CharbufArray => write_list(out, bytes, [b'.', b'.']),
+            T::CharbufPairArray => write_list(out, bytes, [b'=', b',']),
             T::Ipv4addr | T::Ipv4net | T::Ipv6addr | T::Ipv6net | T::Ipaddr | T::Ipnet => {
                 write_address(out, bytes)
             }
@@ -341,12 +340,13 @@ fn write_sigset(out: &mut Vec<u8>, set: i64) {
     }
 }
 
-/// NUL separated texts, joined with the separators in turn.
-fn write_list(out: &mut Vec<u8>, bytes: &[u8], separators: &[u8; 2], last: u8) {
+/// NUL separated texts, joined by the two separators in turn.
+fn write_list(out: &mut Vec<u8>, bytes: &[u8], separators: [u8; 2]) {
     let texts = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+    let mut separator = separators.into_iter().cycle();
     for (i, text) in texts.split(|b| *b == 0).enumerate() {
         if i > 0 {
-            out.push(if i % 2 == 1 { separators[0] } else { last });
+            out.extend(separator.next());
         }
         write_printable(out, text);
     }
@@ -357,8 +357,6 @@ fn write_address(out: &mut Vec<u8>, bytes: &[u8]) {
         write_ip(out, Ipv4Addr::from(ip).into());
     } else if let Ok(ip) = <[u8; 16]>::try_from(bytes) {
         write_ip(out, Ipv6Addr::from(ip).into());
-    } else {
-        write_padded(out, 0, 0);
     }
 }
 

@@ -87,7 +87,7 @@ fn flags_and_enumerations() {
 #[test]
 fn texts_and_buffers() {
     use ParamFormat::Na;
-    assert_eq!(shown(ParamType::Charbuf, Na, b"/e\x01c/ld\xc3\xa9o\0"), "/ec/ldo");
+    assert_eq!(shown(ParamType::Charbuf, Na, b"/e\x01c/ld\xc3\xa9\xffo\0"), "/ec/ld\u{e9}o");
     assert_eq!(shown(ParamType::Charbuf, Na, b"\0"), "");
     assert_eq!(shown(ParamType::Charbuf, Na, b""), "<NA>");
     assert_eq!(shown(ParamType::Bytebuf, Na, b""), "");
@@ -140,7 +140,7 @@ fn alternatives_are_rendered_as_the_type_chosen() {
     bytes.extend_from_slice(&1u32.to_le_bytes());
     assert_eq!(shown_in(&State::default(), &Binding::default(), parameter, &bytes), "1");
     assert_eq!(shown_in(&State::default(), &Binding::default(), parameter, &[]), "NULL");
-    assert_eq!(shown_in(&State::default(), &Binding::default(), parameter, &[99, 1]), "..");
+    assert_eq!(shown_in(&State::default(), &Binding::default(), parameter, &[99, 1]), "c.");
 }
 
 #[test]
