@@ -323,3 +323,6 @@ fn device(kernel: u64) -> u64 {
     let (major, minor) = ((kernel >> 20) & 0xfff, kernel & 0xf_ffff);
     (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12)
 }
+
+#[cfg(test)]
+mod tests;

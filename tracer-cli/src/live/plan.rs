@@ -90,3 +90,101 @@ fn program_of(kind: u8) -> u8 {
         _ => program::PLAIN,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracer_common::plan::{FD_RESULT, len, when};
+
+    fn find(table: &[Option<SyscallInfo>], name: &str) -> usize {
+        table.iter().position(|s| s.is_some_and(|s| s.name == name)).expect(name)
+    }
+
+    fn all() -> Plans {
+        call_plans(|_| Wanted { enter: true, exit: true })
+    }
+
+    fn native(plans: &Plans, name: &str) -> CallPlan {
+        plans.native[find(tables::SYSCALLS_X86_64, name)]
+    }
+
+    fn compat(plans: &Plans, name: &str) -> CallPlan {
+        plans.compat[find(tables::SYSCALLS_IA32, name)]
+    }
+
+    #[test]
+    fn only_what_is_wanted_is_planned() {
+        let plans = call_plans(|call| Wanted { enter: call.name == "openat", exit: state_needed(call.exit) });
+        assert_eq!(native(&plans, "openat").flags, want::ENTER | want::EXIT);
+        assert_eq!(native(&plans, "close").flags, want::EXIT);
+        assert_eq!(native(&plans, "getuid"), CallPlan::default());
+        assert_eq!(plans.native.len(), PLAN_ENTRIES as usize);
+        assert_eq!(plans.compat.len(), PLAN_ENTRIES as usize);
+    }
+
+    #[test]
+    fn read_copies_its_data_at_a_successful_exit() {
+        let read = native(&all(), "read");
+        let data = read.piece[0];
+        assert_eq!((read.args, read.pieces, read.program), (3, 1, program::PLAIN));
+        assert_eq!((data.kind, data.arg, data.len, data.when), (piece::BUF, 1, len::RESULT, when::SUCCESS));
+        assert_eq!(data.limit, 0);
+    }
+
+    #[test]
+    fn openat_copies_the_path_always_and_the_file_when_there_is_one() {
+        let open = native(&all(), "openat");
+        let [file, path] = [open.piece[0], open.piece[1]];
+        assert_eq!((file.kind, file.arg, file.when), (piece::FD_FILE, FD_RESULT, when::SUCCESS));
+        assert_eq!((path.kind, path.arg, path.when), (piece::STR, 1, when::ENTER | when::EXIT));
+    }
+
+    #[test]
+    fn programs_follow_the_pieces() {
+        let plans = all();
+        for (name, program) in [
+            ("execve", program::TASK),
+            ("clone", program::TASK),
+            ("capset", program::TASK),
+            ("writev", program::VECTOR),
+            ("recvmsg", program::VECTOR),
+            ("mmap", program::PLAIN),
+            ("sched_yield", program::PLAIN),
+        ] {
+            assert_eq!(native(&plans, name).program, program, "{name}");
+        }
+        assert_eq!(native(&plans, "sched_yield").args, 0);
+    }
+
+    #[test]
+    fn pieces_of_special_programs_are_not_due_at_enter() {
+        let plans = all();
+        for plan in plans.native.iter().chain(&plans.compat) {
+            for p in &plan.piece[..usize::from(plan.pieces)] {
+                assert!(program_of(p.kind) == program::PLAIN || p.when & when::ENTER == 0, "{p:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn structures_of_the_32_bit_interface() {
+        let plans = all();
+        assert_eq!(native(&plans, "nanosleep").piece[0].limit, 16);
+        assert_eq!(compat(&plans, "nanosleep").piece[0].limit, 8);
+        assert_eq!(compat(&plans, "ppoll_time64").piece.iter().find(|p| p.arg == 2).unwrap().limit, 16);
+        let writev = compat(&plans, "writev");
+        assert_eq!(writev.program, program::PLAIN);
+        assert!(writev.piece.iter().all(|p| p.when == 0));
+        assert_eq!(compat(&plans, "execve").program, program::TASK);
+        assert_eq!(compat(&plans, "chown32").piece[0].kind, piece::STR);
+    }
+
+    #[test]
+    fn the_state_needs_what_makes_and_ends_things() {
+        for ty in [EventType::SYSCALL_CLONE_20_X, EventType::SYSCALL_OPENAT_2_X, EventType::SYSCALL_CLOSE_X] {
+            assert!(state_needed(ty), "{ty:?}");
+        }
+        assert!(!state_needed(EventType::SYSCALL_FUTEX_X));
+        assert!(!state_needed(EventType(u16::MAX)));
+    }
+}
