@@ -207,7 +207,7 @@ fn infra_scope(event: &Event<'_>, key: &[u8], emit: &mut dyn FnMut(Value<'_>)) {
 
 /// The word of an event's category; that of input, output and waiting depends on the fd.
 fn category(context: &Context<'_>) -> &'static str {
-    let fixed = match context.event.info().category {
+    match context.event.info().category {
         Category::Unknown => "unknown",
         Category::Other => "other",
         Category::File => "file",
@@ -224,9 +224,8 @@ fn category(context: &Context<'_>) -> &'static str {
         Category::Scheduler => "scheduler",
         Category::Internal => "internal",
         Category::Wait => "wait",
-        Category::IoRead | Category::IoWrite | Category::IoOther => return kind_of_io(context),
-    };
-    fixed
+        Category::IoRead | Category::IoWrite | Category::IoOther => kind_of_io(context),
+    }
 }
 
 fn kind_of_io(context: &Context<'_>) -> &'static str {

@@ -21,6 +21,7 @@ mod process_tree;
 pub mod render;
 mod sockaddr;
 pub mod table;
+mod thread;
 mod user;
 pub mod value;
 pub mod write;
@@ -30,7 +31,7 @@ pub use table::{Arg, Class, Extract, ExtractOptions, Extraction, Field, FieldArg
 pub use value::Value;
 
 /// The tables in the order in which they are listed and searched.
-static TABLES: [&[Field]; 13] = [
+static TABLES: [&[Field]; 14] = [
     evt_time::ALL_SOURCES,
     evt::ALL_SOURCES,
     evt_time::FIELDS,
@@ -39,6 +40,7 @@ static TABLES: [&[Field]; 13] = [
     evt_io::FIELDS,
     process::FIELDS,
     process_tree::FIELDS,
+    thread::FIELDS,
     user::FIELDS,
     fd::FIELDS,
     fd_net::FIELDS,

@@ -1,0 +1,250 @@
+//! `thread.*`: the thread of the event.
+
+use super::process::{Emit, comm, items, known, number, truth, write_joined};
+use super::table::{Class, Extract, Extraction, Field, FieldFlags};
+use super::value::Value;
+use super::write::write_signed;
+use crate::schema::{EventType, ParamFormat as F, ParamType as T};
+use crate::state::thread::Thread;
+
+const fn field(name: &'static str, ty: T, format: F, doc: &'static str, extract: Extract) -> Field {
+    Field::new(Class::Process, name, ty, format, doc, extract)
+}
+
+/// The fields.
+pub(super) static FIELDS: &[Field] = &[
+    field("thread.cap_permitted", T::Charbuf, F::Na, "Names of the permitted capabilities.", |x, _, emit| {
+        capabilities(x, emit, |t| t.cap_permitted);
+    }),
+    field(
+        "thread.cap_inheritable",
+        T::Charbuf,
+        F::Na,
+        "Names of the inheritable capabilities.",
+        |x, _, emit| {
+            capabilities(x, emit, |t| t.cap_inheritable);
+        },
+    ),
+    field("thread.cap_effective", T::Charbuf, F::Na, "Names of the effective capabilities.", |x, _, emit| {
+        capabilities(x, emit, |t| t.cap_effective);
+    }),
+    field(
+        "thread.pfmajor",
+        T::Uint64,
+        F::Dec,
+        "Page faults that had to read from disk, since the thread began.",
+        |x, _, emit| {
+            number(x, emit, |t| t.major_faults);
+        },
+    ),
+    field(
+        "thread.pfminor",
+        T::Uint64,
+        F::Dec,
+        "Page faults that needed no disk, since the thread began.",
+        |x, _, emit| {
+            number(x, emit, |t| t.minor_faults);
+        },
+    ),
+    field("thread.tid", T::Int64, F::Id, "Thread id.", |x, _, emit| emit(Value::Int(x.context.event.tid))),
+    field(
+        "thread.ismain",
+        T::Bool,
+        F::Na,
+        "Whether the thread is the main one of its process.",
+        |x, _, emit| {
+            truth(x, emit, |t| t.tid == t.pid);
+        },
+    ),
+    field(
+        "thread.vtid",
+        T::Int64,
+        F::Id,
+        "Thread id inside the thread's own pid namespace.",
+        |x, _, emit| {
+            known(x, emit, |t| t.vtid);
+        },
+    ),
+    field("thread.nametid", T::Charbuf, F::Na, "Name and id of the thread in one word.", |x, _, emit| {
+        if let Some(thread) = x.context.thread() {
+            let build = |out: &mut Vec<u8>| {
+                out.extend_from_slice(comm(thread));
+                write_signed(out, thread.tid);
+            };
+            x.text(build, |text| emit(Value::Text(text)));
+        }
+    })
+    .flag(FieldFlags::TABLE_ONLY),
+    field(
+        "thread.exectime",
+        T::Reltime,
+        F::Dec,
+        "CPU time in ns that the thread got before this switch event; 0 for other events.",
+        |x, _, emit| {
+            if let Some(thread) = x.context.thread() {
+                let switch =
+                    matches!(x.context.event.ty, EventType::SCHEDSWITCH_1_E | EventType::SCHEDSWITCH_6_E);
+                emit(Value::Reltime(if switch { thread.exec_slice } else { 0 }));
+            }
+        },
+    ),
+    field(
+        "thread.totexectime",
+        T::Reltime,
+        F::Dec,
+        "CPU time in ns that the thread got since the recording began.",
+        |x, _, emit| {
+            if let Some(thread) = x.context.thread() {
+                emit(Value::Reltime(thread.exec_time));
+            }
+        },
+    ),
+    field(
+        "thread.cgroups",
+        T::Charbuf,
+        F::Na,
+        "All control groups of the thread as `subsystem=path`.",
+        |x, _, emit| {
+            if let Some(thread) = x.context.thread().filter(|t| !t.cgroups.is_empty()) {
+                x.text(|out| write_joined(out, &thread.cgroups), |text| emit(Value::Text(text)));
+            }
+        },
+    ),
+    field(
+        "thread.cgroup",
+        T::Charbuf,
+        F::Na,
+        "Control group of one subsystem: `thread.cgroup.cpuacct`.",
+        |x, arg, emit| {
+            let Some((thread, arg)) = x.context.thread().zip(arg) else { return };
+            let of_subsystem = |item: &'_ &[u8]| {
+                item.starts_with(arg.text.as_bytes()) && item.get(arg.text.len()) == Some(&b'=')
+            };
+            if let Some(item) = items(&thread.cgroups).find(of_subsystem) {
+                emit(Value::Text(item.get(arg.text.len() + 1..).unwrap_or(b"")));
+            }
+        },
+    )
+    .required(),
+    field(
+        "thread.cpu",
+        T::Double,
+        F::Na,
+        "CPU use of the thread in the last second, in percent.",
+        |_, _, _| {},
+    ),
+    field(
+        "thread.cpu.user",
+        T::Double,
+        F::Na,
+        "CPU use of the thread outside the kernel in the last second, in percent.",
+        |_, _, _| {},
+    ),
+    field(
+        "thread.cpu.system",
+        T::Double,
+        F::Na,
+        "CPU use of the thread inside the kernel in the last second, in percent.",
+        |_, _, _| {},
+    ),
+    field(
+        "thread.vmsize",
+        T::Uint64,
+        F::Dec,
+        "Virtual memory in KiB, counted on the main thread only so that sums over threads are right.",
+        |x, _, emit| {
+            number(x, emit, |t| on_main(t, t.vm_size));
+        },
+    ),
+    field(
+        "thread.vmrss",
+        T::Uint64,
+        F::Dec,
+        "Resident memory in KiB, counted on the main thread only.",
+        |x, _, emit| {
+            number(x, emit, |t| on_main(t, t.vm_rss));
+        },
+    ),
+    field(
+        "thread.vmsize.b",
+        T::Uint64,
+        F::Dec,
+        "Virtual memory in bytes, counted on the main thread only.",
+        |x, _, emit| {
+            number(x, emit, |t| on_main(t, t.vm_size) * 1024);
+        },
+    )
+    .flag(FieldFlags::TABLE_ONLY),
+    field(
+        "thread.vmrss.b",
+        T::Uint64,
+        F::Dec,
+        "Resident memory in bytes, counted on the main thread only.",
+        |x, _, emit| {
+            number(x, emit, |t| on_main(t, t.vm_rss) * 1024);
+        },
+    )
+    .flag(FieldFlags::TABLE_ONLY),
+];
+
+fn on_main(thread: &Thread, n: u32) -> u64 {
+    if thread.tid == thread.pid { u64::from(n) } else { 0 }
+}
+
+/// Names of the capability bits, from bit 0 (linux/capability.h).
+const CAPABILITIES: [&str; 41] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
+    "CAP_NET_RAW",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_MKNOD",
+    "CAP_LEASE",
+    "CAP_AUDIT_WRITE",
+    "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN",
+    "CAP_SYSLOG",
+    "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ",
+    "CAP_PERFMON",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
+];
+
+fn capabilities(x: &Extraction<'_>, emit: Emit<'_>, part: fn(&Thread) -> u64) {
+    let Some(set) = x.context.thread().map(part) else { return };
+    let build = |out: &mut Vec<u8>| {
+        for (_, name) in CAPABILITIES.iter().enumerate().filter(|(bit, _)| set & (1 << bit) != 0) {
+            if !out.is_empty() {
+                out.push(b' ');
+            }
+            out.extend_from_slice(name.as_bytes());
+        }
+    };
+    x.text(build, |text| emit(Value::Text(text)));
+}
