@@ -2,6 +2,7 @@
 
 pub mod event;
 pub mod fields;
+pub mod filter;
 pub mod live;
 pub mod output;
 pub mod schema;

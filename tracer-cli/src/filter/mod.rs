@@ -1,0 +1,114 @@
+//! Filters: `proc.name = cat and evt.type in (open, openat)`.
+//!
+//! The text is parsed into a tree ([`parse`](parse::parse), [`ast`]), each check is looked up in
+//! the field table and prepared, and the whole becomes a flat program that [`Filter::matches`] runs for
+//! each event without allocating. A check on a field without value is false, whatever its operator.
+
+pub mod ast;
+mod check;
+mod compare;
+mod compile;
+mod error;
+mod eval;
+mod event_set;
+mod literal;
+pub mod parse;
+mod pushdown;
+#[cfg(test)]
+mod tests;
+mod transform;
+
+pub use error::FilterError;
+pub use event_set::EventSet;
+
+use crate::fields::{ExtractOptions, Extraction, Field};
+use crate::state::Context;
+
+/// A filter ready to run.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    source: String,
+    tree: ast::Expr,
+    steps: Vec<eval::Step>,
+    scratch: eval::Scratch,
+    /// Lent to the extraction of each event.
+    text: Vec<u8>,
+    events: EventSet,
+    fields: Vec<&'static Field>,
+}
+
+impl Filter {
+    /// Parses and checks a filter.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it: syntax, unknown fields, operators that do not fit the type of the
+    /// field, values that are none of that type.
+    pub fn compile(text: &str) -> Result<Filter, FilterError> {
+        let tree = parse::parse(text)?;
+        let node = compile::node(&tree)?;
+        let mut fields: Vec<&'static Field> = Vec::new();
+        node.visit_fields(&mut |field| {
+            if !fields.iter().any(|f| std::ptr::eq(*f, field.field)) {
+                fields.push(field.field);
+            }
+        });
+        Ok(Filter {
+            source: text.to_owned(),
+            steps: compile::program(&node),
+            events: pushdown::possible(&node),
+            tree,
+            fields,
+            scratch: eval::Scratch::default(),
+            text: Vec::new(),
+        })
+    }
+
+    /// Whether the event matches.
+    #[inline]
+    pub fn matches(&mut self, context: Context<'_>, options: &ExtractOptions) -> bool {
+        let from = Extraction::new(context, options, std::mem::take(&mut self.text));
+        let matches = self.matches_in(&from);
+        self.text = from.into_scratch();
+        matches
+    }
+
+    /// As [`Filter::matches`], for a caller that extracts other fields of the event as well.
+    #[inline]
+    pub fn matches_in(&mut self, from: &Extraction<'_>) -> bool {
+        eval::run(&self.steps, from, &mut self.scratch)
+    }
+
+    /// The text it was made of.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    pub fn tree(&self) -> &ast::Expr {
+        &self.tree
+    }
+
+    /// A superset of the events that can match: those outside never do, whatever the state.
+    pub fn event_types(&self) -> &EventSet {
+        &self.events
+    }
+
+    /// Whether enter events of system calls can match.
+    pub fn needs_enter(&self) -> bool {
+        pushdown::has_calls_entered(&self.events)
+    }
+
+    /// The fields that are read when it runs. `evt.type` and `evt.dir` are mostly decided without.
+    pub fn fields(&self) -> &[&'static Field] {
+        &self.fields
+    }
+
+    /// Whether the filter names this field, whatever its argument.
+    pub fn uses_field(&self, name: &str) -> bool {
+        pushdown::names_field(&self.tree, &|field| field == name)
+    }
+
+    /// One line each on what its author may not know: `evt.type = open` without `openat`.
+    pub fn hints(&self) -> Vec<String> {
+        pushdown::hints(&self.tree, &self.events)
+    }
+}
