@@ -3,7 +3,7 @@
 use super::decode::{has_wide_longs, source_of};
 use super::ops::{CallSource, Compat};
 use crate::schema::{EventFlags, EventType, SyscallInfo, tables};
-use tracer_common::plan::{CallPlan, PLAN_ENTRIES, piece, program, want};
+use tracer_common::plan::{CallPlan, FD_RESULT, PLAN_ENTRIES, PiecePlan, len, piece, program, want};
 
 /// Which of the two events of a call are wanted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -72,7 +72,21 @@ fn add_pieces(plan: &mut CallPlan, source: &CallSource, compat: bool, wide: bool
         }
         if place.when != 0 {
             plan.program = plan.program.max(program_of(place.kind));
+            plan.args = plan.args.max(args_of(place));
         }
+    }
+}
+
+/// Argument words that the probe looks at for a piece; it finds them in the record itself.
+fn args_of(place: &PiecePlan) -> u8 {
+    let address = match place.kind {
+        piece::IOVEC_DATA => place.arg + 2,
+        _ if place.arg == FD_RESULT => 0,
+        _ => place.arg + 1,
+    };
+    match place.len {
+        len::FIXED | len::RESULT => address,
+        _ => address.max(place.len_arg + 1),
     }
 }
 
@@ -94,7 +108,7 @@ fn program_of(kind: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tracer_common::plan::{FD_RESULT, len, when};
+    use tracer_common::plan::when;
 
     fn find(table: &[Option<SyscallInfo>], name: &str) -> usize {
         table.iter().position(|s| s.is_some_and(|s| s.name == name)).expect(name)
@@ -137,6 +151,17 @@ mod tests {
         let [file, path] = [open.piece[0], open.piece[1]];
         assert_eq!((file.kind, file.arg, file.when), (piece::FD_FILE, FD_RESULT, when::SUCCESS));
         assert_eq!((path.kind, path.arg, path.when), (piece::STR, 1, when::ENTER | when::EXIT));
+    }
+
+    #[test]
+    fn records_carry_the_arguments_that_pieces_need() {
+        let plans = all();
+        for (name, args) in
+            [("rename", 2), ("recvfrom", 6), ("process_vm_readv", 3), ("accept", 1), ("pipe", 1)]
+        {
+            assert_eq!(native(&plans, name).args, args, "{name}");
+        }
+        assert!(plans.native.iter().chain(&plans.compat).all(|p| p.args <= 6));
     }
 
     #[test]
