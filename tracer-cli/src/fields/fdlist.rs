@@ -2,12 +2,12 @@
 
 use super::fd_net::ends;
 use super::render::{polled, write_fd_name};
-use super::sockaddr::write_ip;
 use super::table::{Class, Extract, Extraction, Field};
 use super::value::Value;
 use super::write::{write_signed, write_unsigned};
 use crate::schema::{EventType, ParamFormat as F, ParamType as T};
 use crate::state::fd::{Endpoint, FdInfo};
+use crate::state::tuple::write_ip;
 
 const fn field(name: &'static str, format: F, doc: &'static str, extract: Extract) -> Field {
     Field::new(Class::Fdlist, name, T::Charbuf, format, doc, extract)

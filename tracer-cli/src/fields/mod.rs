@@ -15,7 +15,6 @@ mod fd_net;
 mod fdlist;
 mod fs_path;
 mod names;
-mod path;
 mod process;
 mod process_tree;
 pub mod render;

@@ -3,17 +3,17 @@
 
 use super::buffer::write_buffer;
 use super::clock;
-use super::path;
-use super::sockaddr::{until_nul, write_endpoint, write_ends, write_ip, write_sockaddr, write_tuple};
+use super::sockaddr::{until_nul, write_endpoint, write_ends, write_sockaddr, write_tuple};
 use super::table::ExtractOptions;
 use super::write::{
     LOWER, is_printable, write_general, write_hex, write_number, write_path, write_printable, write_signed,
 };
 use crate::schema::names::{errno_name, signal_name, syscall_name};
 use crate::schema::{EventType, FlagTable, ParamFormat, ParamInfo, ParamType};
-use crate::state::Context;
 use crate::state::fd::{FdInfo, FdKind, L4, Role, Socket};
 use crate::state::thread::{NO_ID, ThreadFlags};
+use crate::state::tuple::write_ip;
+use crate::state::{Context, path};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub(super) const AT_FDCWD: i64 = -100;
@@ -379,14 +379,14 @@ fn write_absolute(out: &mut Vec<u8>, context: &Context<'_>, info: &ParamInfo, te
 /// Writes a path seen from the directory that `dirfd` refers to.
 pub(super) fn join_at(out: &mut Vec<u8>, context: &Context<'_>, dirfd: Option<i64>, text: &[u8]) {
     match dirfd {
-        _ if text.starts_with(b"/") => path::join(out, b"", text),
-        Some(AT_FDCWD) => path::join(out, context.process().map_or(b"", |p| &p.cwd), text),
+        _ if text.starts_with(b"/") => path::append(out, b"", text),
+        Some(AT_FDCWD) => path::append(out, context.process().map_or(b"", |p| &p.cwd), text),
         Some(fd) if context.fd_at(fd).is_some() => {
-            path::join(out, context.fd_at(fd).map_or(b"", |info| &info.name), text);
+            path::append(out, context.fd_at(fd).map_or(b"", |info| &info.name), text);
         }
         _ => {
-            out.extend_from_slice(b"<UNKNOWN>");
-            path::join(out, b"", text);
+            out.extend_from_slice(path::UNKNOWN_DIRECTORY);
+            path::append(out, b"", text);
         }
     }
 }

@@ -1,63 +1,48 @@
-//! Addresses and tuples of sockets in scap encoding (fact sheet "param_types": SOCKADDR, SOCKTUPLE).
+//! Addresses and tuples of sockets as they are shown: with names of ports when these are wanted.
 
 use super::names::write_port;
 use super::write::{LOWER, write_hex, write_path, write_unsigned};
 use crate::state::fd::{Endpoint, L4};
-use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use crate::state::tuple::{Address, Tuple, read_address, read_tuple, unmap, write_ip};
 
-const AF_UNIX: u8 = 1;
-const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
+/// Shown for an encoding that is cut short.
+const INVALID: &[u8] = b"INVALID";
 
 /// Writes an address parameter: `ip:port`, a path, or the number of another family.
 pub(super) fn write_sockaddr(out: &mut Vec<u8>, bytes: &[u8], by_name: bool) {
-    let Some((family, rest)) = bytes.split_first() else {
-        return out.extend_from_slice(b"NULL");
-    };
-    match *family {
-        AF_UNIX => write_path(out, until_nul(rest)),
-        AF_INET | AF_INET6 => match endpoint(*family, rest) {
-            Some((end, _)) => write_endpoint(out, end, L4::Tcp, by_name),
-            None => out.extend_from_slice(b"INVALID"),
-        },
-        _ => {
-            out.extend_from_slice(b"family ");
-            write_unsigned(out, u64::from(*family));
-        }
+    match read_address(bytes) {
+        Some(Address::Unix(path)) => write_path(out, path),
+        Some(Address::Inet(end)) => write_endpoint(out, end, L4::Tcp, by_name),
+        Some(Address::Other(family)) => write_family(out, family),
+        None => out.extend_from_slice(INVALID),
     }
 }
 
 /// Writes a tuple parameter: `ip:port->ip:port`, or of unix sockets `pointer->pointer path`.
 pub(super) fn write_tuple(out: &mut Vec<u8>, bytes: &[u8], by_name: bool) {
-    let Some((family, rest)) = bytes.split_first() else {
-        return out.extend_from_slice(b"NULL");
-    };
-    match *family {
-        AF_UNIX => match (rest.first_chunk::<8>(), rest.get(8..).and_then(|r| r.first_chunk::<8>())) {
-            (Some(source), Some(dest)) => {
-                write_hex(out, u64::from_le_bytes(*source), LOWER);
-                out.extend_from_slice(b"->");
-                write_hex(out, u64::from_le_bytes(*dest), LOWER);
-                out.push(b' ');
-                write_path(out, until_nul(rest.get(16..).unwrap_or(b"")));
-            }
-            _ => out.extend_from_slice(b"INVALID"),
-        },
-        AF_INET | AF_INET6 => match tuple_ends(bytes) {
-            Some((source, dest)) => write_ends(out, source, dest, L4::Tcp, by_name),
-            None => out.extend_from_slice(b"INVALID"),
-        },
-        _ => {
-            out.extend_from_slice(b"family ");
-            write_unsigned(out, u64::from(*family));
+    match read_tuple(bytes) {
+        Some(Tuple::Unix { source, dest, path }) => {
+            write_hex(out, source, LOWER);
+            out.extend_from_slice(b"->");
+            write_hex(out, dest, LOWER);
+            // The blank is there without a path too.
+            out.push(b' ');
+            write_path(out, path);
         }
+        Some(Tuple::Inet { source, dest }) => write_ends(out, source, dest, L4::Tcp, by_name),
+        Some(Tuple::Other(family)) => write_family(out, family),
+        None => out.extend_from_slice(INVALID),
     }
+}
+
+fn write_family(out: &mut Vec<u8>, family: u8) {
+    out.extend_from_slice(b"family ");
+    write_unsigned(out, u64::from(family));
 }
 
 /// `ip:port->ip:port`; addresses alone for protocols without ports.
 pub(super) fn write_ends(out: &mut Vec<u8>, source: Endpoint, dest: Endpoint, l4: L4, by_name: bool) {
-    let (source, dest) = as_v4(source, dest);
+    let (source, dest) = unmap(source, dest);
     write_endpoint(out, source, l4, by_name);
     out.extend_from_slice(b"->");
     write_endpoint(out, dest, l4, by_name);
@@ -71,60 +56,11 @@ pub(super) fn write_endpoint(out: &mut Vec<u8>, end: Endpoint, l4: L4, by_name: 
     }
 }
 
-/// Two IPv4 addresses inside IPv6 ones are shown as what they are.
-fn as_v4(source: Endpoint, dest: Endpoint) -> (Endpoint, Endpoint) {
-    let mapped = |end: Endpoint| match end.ip {
-        IpAddr::V6(ip) => ip.to_ipv4_mapped().map(|ip| Endpoint { ip: ip.into(), ..end }),
-        IpAddr::V4(_) => None,
-    };
-    mapped(source).zip(mapped(dest)).unwrap_or((source, dest))
-}
-
-/// Both ends of an internet tuple.
-pub(super) fn tuple_ends(bytes: &[u8]) -> Option<(Endpoint, Endpoint)> {
-    let (family, rest) = bytes.split_first()?;
-    let (source, rest) = endpoint(*family, rest)?;
-    let (dest, _) = endpoint(*family, rest)?;
-    Some((source, dest))
-}
-
-fn endpoint(family: u8, bytes: &[u8]) -> Option<(Endpoint, &[u8])> {
-    let (ip, rest) = match family {
-        AF_INET => {
-            bytes.split_first_chunk::<4>().map(|(ip, rest)| (IpAddr::from(Ipv4Addr::from(*ip)), rest))?
-        }
-        AF_INET6 => {
-            bytes.split_first_chunk::<16>().map(|(ip, rest)| (IpAddr::from(Ipv6Addr::from(*ip)), rest))?
-        }
-        _ => return None,
-    };
-    let (port, rest) = rest.split_first_chunk::<2>()?;
-    Some((Endpoint { ip, port: u16::from_le_bytes(*port) }, rest))
-}
-
 /// The path in a unix tuple.
 pub(super) fn unix_path(bytes: &[u8]) -> Option<&[u8]> {
-    match bytes.split_first()? {
-        (&AF_UNIX, rest) => Some(until_nul(rest.get(16..)?)),
+    match read_tuple(bytes) {
+        Some(Tuple::Unix { path, .. }) => Some(path),
         _ => None,
-    }
-}
-
-/// An address in the usual notation.
-pub(super) fn write_ip(out: &mut Vec<u8>, ip: IpAddr) {
-    match ip {
-        IpAddr::V4(ip) => {
-            for (i, byte) in ip.octets().into_iter().enumerate() {
-                if i > 0 {
-                    out.push(b'.');
-                }
-                write_unsigned(out, u64::from(byte));
-            }
-        }
-        IpAddr::V6(ip) => {
-            // Writing into memory cannot fail.
-            let _ = write!(out, "{ip}");
-        }
     }
 }
 
@@ -147,7 +83,6 @@ mod tests {
     fn tuples_are_shown_as_source_and_destination() {
         let v4 = [2, 127, 0, 0, 1, 0xb8, 0xd9, 127, 0, 0, 1, 0x90, 0x1f];
         assert_eq!(text(|out| write_tuple(out, &v4, false)), "127.0.0.1:55736->127.0.0.1:8080");
-        assert_eq!(text(|out| write_tuple(out, &[], false)), "NULL");
         assert_eq!(text(|out| write_tuple(out, &v4[..5], false)), "INVALID");
         let mut unix = vec![1];
         unix.extend_from_slice(&0u64.to_le_bytes());

@@ -1,10 +1,10 @@
 //! Values as text, the way `-p` prints them.
 
 use super::buffer::write_buffer;
-use super::sockaddr::write_ip;
 use super::table::{Class, ExtractOptions, FieldFlags, FieldRef};
 use super::value::Value;
 use crate::schema::ParamFormat;
+use crate::state::tuple::write_ip;
 use std::io::Write;
 
 /// Writes a value as `-p` prints it: numbers in the field's format, times in ns, text without

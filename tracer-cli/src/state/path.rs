@@ -16,39 +16,44 @@ pub const UNKNOWN_DIRECTORY: &[u8] = b"<UNKNOWN>";
 /// before it along, and only `/` keeps its final slash.
 pub fn join(out: &mut Vec<u8>, base: &[u8], path: &[u8]) {
     out.clear();
+    append(out, base, path);
+}
+
+/// As [`join`], behind what is in `out` already.
+pub fn append(out: &mut Vec<u8>, base: &[u8], path: &[u8]) {
+    let start = out.len();
     let absolute = path.first() == Some(&b'/') || base.first() == Some(&b'/');
     if absolute {
         out.push(b'/');
     }
+    let root = out.len();
     if path.first() != Some(&b'/') {
-        push_components(out, base, absolute);
+        push_components(out, root, base);
     }
-    push_components(out, path, absolute);
-    if out.len() > MAX_PATH {
-        out.clear();
+    push_components(out, root, path);
+    if out.len() - start > MAX_PATH {
+        out.truncate(start);
         out.extend_from_slice(TOO_LONG);
     }
 }
 
-fn push_components(out: &mut Vec<u8>, path: &[u8], absolute: bool) {
+/// `root` is where the first component starts, behind the slash of an absolute path.
+fn push_components(out: &mut Vec<u8>, root: usize, path: &[u8]) {
     for component in path.split(|b| *b == b'/') {
         match component {
             b"" | b"." => {}
-            b".." => pop_component(out, absolute),
+            b".." => {
+                let components = out.get(root..).unwrap_or(b"");
+                let kept = components.iter().rposition(|b| *b == b'/').unwrap_or(0);
+                out.truncate(root + kept);
+            }
             name => {
-                if !matches!(out.last(), None | Some(b'/')) {
+                if out.len() > root {
                     out.push(b'/');
                 }
                 out.extend_from_slice(name);
             }
         }
-    }
-}
-
-fn pop_component(out: &mut Vec<u8>, absolute: bool) {
-    match out.iter().rposition(|b| *b == b'/') {
-        Some(slash) => out.truncate(slash.max(usize::from(absolute))),
-        None => out.clear(),
     }
 }
 
@@ -87,6 +92,13 @@ mod tests {
         assert_eq!(joined("/a", ".."), "/");
         assert_eq!(joined("", "a/../b"), "b");
         assert_eq!(joined("/", "..."), "/...");
+    }
+
+    #[test]
+    fn what_is_there_already_stays() {
+        let mut out = b"name=".to_vec();
+        append(&mut out, b"/a/", b"../../b");
+        assert_eq!(out, b"name=/b");
     }
 
     #[test]
