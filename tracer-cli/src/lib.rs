@@ -1,10 +1,12 @@
 //! tracer: what is my system doing? System call tracing for Linux, live or from a recording.
 
+pub mod cli;
 pub mod event;
 pub mod fields;
 pub mod filter;
 pub mod live;
 pub mod output;
+pub mod pipeline;
 pub mod schema;
 pub mod source;
 pub mod state;

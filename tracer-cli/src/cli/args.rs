@@ -100,13 +100,24 @@ pub struct Args {
     #[arg(short = 'M', long = "duration", value_name = "SECONDS", help_heading = "What to trace")]
     pub seconds: Option<String>,
 
-    /// Bytes that are kept of each buffer that is read or written
-    #[arg(short = 's', long, value_name = "BYTES", default_value_t = 80, help_heading = "What to trace")]
+    /// Bytes that are kept of each buffer that is read or written [default: 80]
+    #[arg(
+        short = 's',
+        long,
+        value_name = "BYTES",
+        default_value_t = 0,
+        hide_default_value = true,
+        help_heading = "What to trace"
+    )]
     pub snaplen: u32,
 
     /// Leave out programs of this name; may be given several times
     #[arg(short = 'U', long = "suppress-comm", value_name = "NAME", help_heading = "What to trace")]
     pub suppress: Vec<String>,
+
+    /// Trace page faults too
+    #[arg(long, help_heading = "What to trace")]
+    pub page_faults: bool,
 
     /// Apply the filter only to what is shown: -n and -S count all events
     #[arg(short = 'd', long = "displayflt", help_heading = "What to trace")]

@@ -5,3 +5,4 @@ pub mod doctor;
 pub mod list;
 pub mod plan;
 pub mod run;
+pub mod selection;

@@ -3,13 +3,15 @@
 //! Everything that can be wrong with the command line is found here, before anything is traced.
 
 use super::args::{Args, Color, TimeMode};
-use crate::fields::ExtractOptions;
-use crate::fields::table;
+use super::selection::Selection;
+use crate::fields::{ExtractOptions, Field, table};
 use crate::filter::Filter;
+use crate::live::{LiveOptions, ProbeOptions};
 use crate::output::json::JsonObject;
 use crate::output::template::Template;
 use crate::output::text::{COLOURED_TEMPLATE, DEFAULT_TEMPLATE, Format};
 use crate::pipeline::Rules;
+use crate::schema::EventType;
 use bstr::BString;
 use std::time::Duration;
 
@@ -40,8 +42,7 @@ pub struct Trace {
     pub options: ExtractOptions,
     pub unbuffered: bool,
     pub statistics: bool,
-    /// Bytes kept of each buffer.
-    pub snaplen: u32,
+    pub live: LiveOptions,
 }
 
 /// A command line that means nothing, with the reason: one line, of filters and formats followed by
@@ -118,14 +119,14 @@ impl Trace {
             suppressed: args.suppress.iter().map(|name| BString::from(name.as_str())).collect(),
             summary: args.summary,
         };
-        Ok(Self {
-            rules,
-            format: format(&args, surroundings)?,
-            options,
-            unbuffered: args.unbuffered,
-            statistics: args.verbose,
-            snaplen: args.snaplen,
-        })
+        let template = template(&args, surroundings)?;
+        let shown = template.columns().map(|column| column.field.field);
+        let live = live_options(&args, rules.filter.as_ref(), shown, &options);
+        let format = (!args.quiet).then(|| match args.json {
+            true => Format::Json(JsonObject::new(&template)),
+            false => Format::Text(template),
+        });
+        Ok(Self { rules, format, live, options, unbuffered: args.unbuffered, statistics: args.verbose })
     }
 }
 
@@ -144,7 +145,7 @@ fn buffer_mode(args: &Args) -> table::BufferMode {
     }
 }
 
-fn format(args: &Args, surroundings: Surroundings) -> Result<Option<Format>, UsageError> {
+fn template(args: &Args, surroundings: Surroundings) -> Result<Template, UsageError> {
     let coloured = match args.color {
         Color::Always => true,
         Color::Never => false,
@@ -156,11 +157,26 @@ fn format(args: &Args, surroundings: Surroundings) -> Result<Option<Format>, Usa
         Some("c" | "container") => CONTAINER_TEMPLATE,
         Some(typed) => typed,
     };
-    let template = Template::parse(text).map_err(|e| UsageError(e.render(text)))?;
-    if args.quiet {
-        return Ok(None);
-    }
-    Ok(Some(if args.json { Format::Json(JsonObject::new(&template)) } else { Format::Text(template) }))
+    Template::parse(text).map_err(|e| UsageError(e.render(text)))
+}
+
+fn live_options<'a>(
+    args: &Args,
+    filter: Option<&Filter>,
+    shown: impl Iterator<Item = &'a Field>,
+    options: &ExtractOptions,
+) -> LiveOptions {
+    let selection = Selection::new(filter, shown, options);
+    let defaults = ProbeOptions::default();
+    let probe = ProbeOptions {
+        // 0 always meant that the default stays.
+        snaplen: if args.snaplen == 0 { defaults.snaplen } else { args.snaplen },
+        enter: selection.wants_enter(filter),
+        switches: selection.wants(EventType::SCHEDSWITCH_6_E, 0),
+        page_faults: args.page_faults,
+        ..defaults
+    };
+    LiveOptions { probe, wants: Box::new(move |ty, code| selection.wants(ty, code)) }
 }
 
 fn filter(text: &str) -> Result<Option<Filter>, UsageError> {
@@ -240,7 +256,8 @@ mod tests {
         let limited = trace(&["-n", "5", "-M10", "-s", "200"], PIPE);
         assert_eq!(limited.rules.max_events, Some(5));
         assert_eq!(limited.rules.max_time, Some(Duration::from_secs(10)));
-        assert_eq!(limited.snaplen, 200);
+        assert_eq!(limited.live.probe.snaplen, 200);
+        assert_eq!(trace(&["-s0"], PIPE).live.probe.snaplen, trace(&[], PIPE).live.probe.snaplen);
         for wrong in [["-n", "0"], ["-n", "x"], ["-M", "0"], ["-M", "1.5"]] {
             assert!(plan(&wrong, PIPE).is_err(), "{wrong:?}");
         }

@@ -3,7 +3,7 @@
 use super::args::Args;
 use super::list;
 use super::plan::{Plan, Surroundings, Trace};
-use crate::live::{LiveOptions, LiveSource};
+use crate::live::LiveSource;
 use crate::output::report;
 use crate::output::text::Lines;
 use crate::output::{Silent, Sink};
@@ -62,8 +62,7 @@ pub fn main() -> ExitCode {
 }
 
 fn trace(plan: Trace) -> anyhow::Result<()> {
-    let options = LiveOptions { snaplen: plan.snaplen, ..LiveOptions::default() };
-    let mut source = LiveSource::open(options)?;
+    let mut source = LiveSource::open(plan.live)?;
     stop_on_signals()?;
     let mut inspector = Inspector::default();
     source.load_state(&mut inspector.state)?;
