@@ -131,7 +131,8 @@ impl SocketTable {
     ) -> FdKind {
         if remote.ip.is_unspecified() && remote.port == 0 {
             socket.dest = Some(local);
-            if local.port != 0 {
+            // A datagram socket with a port may be a client as well: its first message will tell.
+            if socket.l4 == L4::Tcp && local.port != 0 {
                 socket.role = Role::Server;
             }
             tuple::write_endpoint(name, local);

@@ -146,16 +146,12 @@ fn copied(step: &mut Step<'_>, old: Option<i64>, close_on_exec: bool) {
         return;
     }
     let info = old.and_then(|old| step.fd_info(old)).map(|info| info.clone());
-    let mut info = match info {
-        Some(info) => info,
+    let Some(mut info) = info else {
         // What the old one is is not known either, but the number no longer is what it was.
-        None => {
-            if let Some(process) = step.process() {
-                process.fds.remove(new);
-            }
-            step.fd = Some(new);
-            return;
+        if let Some(process) = step.process() {
+            process.fds.remove(new);
         }
+        return;
     };
     info.open_flags &= !O_CLOEXEC;
     if close_on_exec {

@@ -305,8 +305,11 @@ fn exec_with(step: &mut Step<'_>, comm: usize, cgroups: usize, env: usize) {
     process.flags.set(ThreadFlags::EXE_FROM_MEMFD, bits & 4 != 0);
     process.flags.set(ThreadFlags::EXE_LOWER_LAYER, bits & 8 != 0);
     process.fds.remove_close_on_exec();
-    let (uid, gid) = (process.uid, process.gid);
+    let (uid, gid, ptid) = (process.uid, process.gid, process.ptid);
     step.state.users.meet(uid, gid);
+    if let Some(parent) = event.i64(5).filter(|parent| *parent > 0 && *parent != ptid) {
+        step.state.set_parent(pid, parent);
+    }
     *step.scratch = exepath;
 }
 

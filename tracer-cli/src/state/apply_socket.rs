@@ -121,14 +121,13 @@ pub(super) fn bind(step: &mut Step<'_>) {
     match address {
         Address::Inet(end) => {
             // Port 0: the kernel chooses one, which is not recorded.
-            if end.port == 0 {
-                return;
+            if end.port != 0 {
+                info.kind = server_kind(end);
+                let socket = info.socket.get_or_insert_default();
+                socket.dest = Some(end);
+                socket.source = None;
+                socket.role = Role::Server;
             }
-            info.kind = server_kind(end);
-            let socket = info.socket.get_or_insert_default();
-            socket.dest = Some(end);
-            socket.source = None;
-            socket.role = Role::Server;
             step.scratch.clear();
             write_endpoint(step.scratch, end);
         }
@@ -262,7 +261,14 @@ enum Direction {
     Received,
 }
 
-/// sendto, sendmsg and sendmmsg.
+pub(super) fn sendto(step: &mut Step<'_>) {
+    if let (Some(fd), Some(tuple)) = (step.fd, step.bytes(arg(4, 2)).and_then(read_tuple)) {
+        assume_udp(step, fd, tuple);
+    }
+    send(step);
+}
+
+/// sendmsg and sendmmsg.
 pub(super) fn send(step: &mut Step<'_>) {
     transferred(step, arg(4, 2), Direction::Sent);
 }
@@ -285,9 +291,6 @@ pub(super) fn recvmmsg(step: &mut Step<'_>) {
 fn transferred(step: &mut Step<'_>, tuple: Arg, direction: Direction) {
     let Some(fd) = step.fd.filter(|_| step.succeeded()) else { return };
     let Some(tuple) = step.bytes(tuple).and_then(read_tuple) else { return };
-    if direction == Direction::Sent {
-        assume_udp(step, fd, tuple);
-    }
     let Some(info) = step.fd_info(fd) else { return };
     let named = !info.name.is_empty();
     let socket = info.socket.get_or_insert_default();

@@ -8,6 +8,7 @@ pub mod enter_params;
 pub mod fd;
 pub mod fd_table;
 pub mod inspector;
+mod orient;
 pub mod path;
 mod plan;
 mod step;

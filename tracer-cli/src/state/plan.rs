@@ -215,7 +215,8 @@ fn action_of(ty: EventType) -> Action {
         | E::SOCKET_ACCEPT4_5_X
         | E::SOCKET_ACCEPT4_6_X => apply_socket::accept,
         E::SOCKET_SENDTO_E => apply_socket::sendto_begins,
-        E::SOCKET_SENDTO_X | E::SOCKET_SENDMSG_X | E::SOCKET_SENDMMSG_X => apply_socket::send,
+        E::SOCKET_SENDTO_X => apply_socket::sendto,
+        E::SOCKET_SENDMSG_X | E::SOCKET_SENDMMSG_X => apply_socket::send,
         E::SOCKET_RECVFROM_X => apply_socket::recvfrom,
         E::SOCKET_RECVMSG_X => apply_socket::recvmsg,
         E::SOCKET_RECVMMSG_X => apply_socket::recvmmsg,

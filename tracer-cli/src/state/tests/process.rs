@@ -275,6 +275,14 @@ fn what_was_made_up_is_repaired_by_a_clone() {
 }
 
 #[test]
+fn an_exec_tells_the_parent_of_a_process_that_was_not_known() {
+    let mut world = World::new();
+    world.apply(exec("/bin/x").by(600).int("pid", 600).int("ptid", 100));
+    assert_eq!(world.thread(600).ptid, 100);
+    assert_eq!(world.state().children_of(100), [600]);
+}
+
+#[test]
 fn a_full_table_makes_room_for_new_threads() {
     let mut world = World::with_limits(Limits { threads: 16 });
     for tid in 200..300 {

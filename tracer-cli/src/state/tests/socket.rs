@@ -86,8 +86,11 @@ fn a_server() {
     let info = world.fd_of(100, 4).unwrap();
     assert_eq!((info.name.as_slice(), info.open_flags), (&b"1.1.1.2:4000->1.1.1.1:80"[..], 4096));
     assert_eq!((world.socket_of(4).role, world.socket_of(4).l4), (Role::Server, L4::Tcp));
-    world.apply(made(E::SOCKET_BIND_X).int("res", 0).int("fd", 4).bytes("addr", &address((1, 0))));
-    assert_eq!(world.fd_of(100, 4).unwrap().kind, FdKind::Ipv4, "port 0 says nothing");
+    world.socket(5, 2, 2);
+    world.apply(made(E::SOCKET_BIND_X).int("res", 0).int("fd", 5).bytes("addr", &address((1, 0))));
+    let info = world.fd_of(100, 5).unwrap();
+    assert_eq!((info.kind, info.name.as_slice()), (FdKind::Ipv4, &b"1.1.1.1:0"[..]));
+    assert_eq!(world.socket_of(5).role, Role::Unknown, "port 0 is any port");
 }
 
 #[test]
@@ -157,6 +160,14 @@ fn unix_sockets() {
     assert_eq!((world.socket_of(4).source_ptr, world.socket_of(5).source_ptr), (1, 2));
     world.apply(made(E::SOCKET_ACCEPT_5_X).int("fd", 6).bytes("tuple", &unix("")));
     assert_eq!((world.fd_of(100, 6).unwrap().kind, world.socket_of(6).l4), (FdKind::Unix, L4::None));
+}
+
+#[test]
+fn datagrams_make_no_socket_of_another_kind() {
+    let mut world = World::new();
+    let bytes = tuple((1, 0), (2, 0));
+    world.apply(made(E::SOCKET_SENDMSG_X).int("res", 1).int("fd", 6).bytes("tuple", &bytes));
+    assert!(world.fd_of(100, 6).is_none(), "it may be a raw socket");
 }
 
 #[test]
