@@ -21,15 +21,18 @@ pub struct Plans {
     pub compat: Vec<CallPlan>,
 }
 
+/// A call that the schema does not know by name.
+const NEWER: SyscallInfo =
+    SyscallInfo { name: "unknown", code: 0, enter: EventType::GENERIC_E, exit: EventType::GENERIC_X };
+
 /// Plans for the events that `wanted` picks. It is asked once for each call of both tables; the call
 /// carries its name, its code and its two event types.
 pub fn call_plans(wanted: impl Fn(&SyscallInfo) -> Wanted) -> Plans {
     let table = |calls: &[Option<SyscallInfo>], compat: bool| {
         let mut plans = vec![CallPlan::default(); PLAN_ENTRIES as usize];
+        let calls = calls.iter().map(|call| call.unwrap_or(NEWER)).chain(std::iter::repeat(NEWER));
         for (plan, call) in plans.iter_mut().zip(calls) {
-            if let Some(call) = call {
-                *plan = plan_of(call, wanted(call), compat);
-            }
+            *plan = plan_of(&call, wanted(&call), compat);
         }
         plans
     };
