@@ -8,8 +8,8 @@ use super::compile::Node;
 use super::eval::{Question, Rule, ValueCheck};
 use super::event_set::EventSet;
 use super::transform::Operand;
-use crate::fields::{FieldRef, Value};
-use crate::schema::{Class, EventFlags, EventType};
+use crate::fields::{self, FieldRef, Value};
+use crate::schema::{Class, EventFlags, EventType, ParamInfo, ParamType};
 
 /// A superset of the events for which the filter can be true.
 pub(super) fn possible(node: &Node) -> EventSet {
@@ -47,16 +47,14 @@ fn of_operand(operand: &Operand, check: Option<&ValueCheck>) -> EventSet {
     }
 }
 
+/// Where a field can have a value that satisfies the check.
 fn of_field(field: &FieldRef, check: Option<&ValueCheck>) -> EventSet {
-    let only_true = |wanted: EventFlags| {
-        // `evt.is_io = false` is true for all the others.
-        let false_suffices = check.is_none_or(|c| c.answer_for(Value::Bool(false)) != Some(false));
-        match false_suffices {
-            true => EventSet::all(),
-            false => EventSet::of_types(|ty| ty.info().is_some_and(|info| info.flags.intersects(wanted))),
-        }
-    };
-    match field.field.name {
+    // `evt.is_io = false` is true for all events that are none.
+    let false_suffices = || check.is_none_or(|c| c.answer_for(Value::Bool(false)) != Some(false));
+    let only_true = |set: EventSet| if false_suffices() { EventSet::all() } else { set };
+    let with_flags = |wanted| EventSet::of_types(|ty| has_flags(ty, wanted));
+    let name = field.field.name;
+    match name {
         "evt.arg" | "evt.rawarg" => match &field.arg {
             Some(arg) if !arg.per_event.is_empty() => EventSet::of_types(|ty| arg.for_event(ty).is_some()),
             _ => EventSet::all(),
@@ -67,13 +65,59 @@ fn of_field(field: &FieldRef, check: Option<&ValueCheck>) -> EventSet {
             }
             None => EventSet::all(),
         },
-        "evt.res" | "evt.rawres" => EventSet::of_types(EventType::is_exit),
-        "evt.is_io" => only_true(EventFlags::READS_FROM_FD | EventFlags::WRITES_TO_FD),
-        "evt.is_io_read" => only_true(EventFlags::READS_FROM_FD),
-        "evt.is_io_write" => only_true(EventFlags::WRITES_TO_FD),
-        "evt.is_wait" => only_true(EventFlags::WAITS),
-        _ => EventSet::all(),
+        "evt.buffer" => EventSet::of_types(|ty| has_param(ty, |p| p.name == "data")),
+        _ if name.starts_with("evt.buflen") => {
+            with_flags(READS | WRITES).intersection(&EventSet::of_types(EventType::is_exit))
+        }
+        "evt.res" | "evt.rawres" | "evt.count.exit" => EventSet::of_types(EventType::is_exit),
+        _ if name.starts_with("evt.count.error") => EventSet::of_types(EventType::is_exit),
+        "evt.failed" => only_true(EventSet::of_types(EventType::is_exit)),
+        "evt.is_io" => only_true(with_flags(READS | WRITES)),
+        "evt.is_io_read" => only_true(with_flags(READS)),
+        "evt.is_io_write" | "evt.is_syslog" => only_true(with_flags(WRITES)),
+        "evt.is_wait" => only_true(with_flags(EventFlags::WAITS)),
+        _ if name.starts_with("evt.is_open_") => only_true(EventSet::named(|name| OPENS.contains(&name))),
+        // The open fds of the process, whatever the event.
+        "fd.types" => EventSet::all(),
+        _ => match field.field.class {
+            fields::Class::Fd => EventSet::of_types(can_have_fd),
+            fields::Class::FsPath => {
+                EventSet::of_types(|ty| has_param(ty, is_path) || changes_through_fd(ty))
+            }
+            fields::Class::Fdlist => EventSet::of_types(|ty| has_param(ty, |p| p.ty == ParamType::Fdlist)),
+            _ => EventSet::all(),
+        },
     }
+}
+
+const READS: EventFlags = EventFlags::READS_FROM_FD;
+const WRITES: EventFlags = EventFlags::WRITES_TO_FD;
+
+/// Calls that make an fd of a file.
+const OPENS: &[&str] = &["open", "openat", "openat2", "creat", "open_by_handle_at"];
+
+fn has_flags(ty: EventType, wanted: EventFlags) -> bool {
+    ty.info().is_some_and(|info| info.flags.intersects(wanted))
+}
+
+fn has_param(ty: EventType, is: impl Fn(&ParamInfo) -> bool) -> bool {
+    ty.info().is_some_and(|info| info.params.iter().any(is))
+}
+
+fn is_path(param: &ParamInfo) -> bool {
+    matches!(param.ty, ParamType::Fspath | ParamType::Fsrelpath | ParamType::Charbuf)
+}
+
+fn changes_through_fd(ty: EventType) -> bool {
+    ty.info().is_some_and(|info| matches!(info.name, "fchmod" | "fchown"))
+}
+
+/// Whether events of this type may be about an fd: they name one, or the beginning of the call did,
+/// or the call makes one.
+pub(super) fn can_have_fd(ty: EventType) -> bool {
+    let about = EventFlags::CREATES_FD | EventFlags::USES_FD | EventFlags::DESTROYS_FD;
+    let is_fd = |p: &ParamInfo| matches!(p.ty, ParamType::Fd | ParamType::Fd32);
+    [ty, ty.enter()].into_iter().any(|ty| has_flags(ty, about) || has_param(ty, is_fd))
 }
 
 /// Whether the set has enter events of system calls.

@@ -1,5 +1,6 @@
 //! What the language accepts and what it means.
 
+mod announced;
 mod language;
 mod meaning;
 mod properties;

@@ -9,6 +9,7 @@ use crate::filter::ast::{
 };
 use crate::filter::compare::glob;
 use crate::filter::parse::parse;
+use crate::filter::pushdown::can_have_fd;
 use crate::schema::{EventType, tables};
 use proptest::prelude::*;
 use std::net::IpAddr;
@@ -216,6 +217,15 @@ mod meaningful {
             "fd.ip != 10.0.0.1",
             "fd.net != 10.0.0.0/8",
             "evt.buffer contains data",
+            "evt.failed = true",
+            "evt.failed != true",
+            "evt.count.error exists",
+            "evt.buflen > 0",
+            "evt.is_open_read = true",
+            "evt.is_open_write != true",
+            "fs.path.name exists",
+            "fdlist.names exists",
+            "fd.typechar != f",
         ])
         .prop_map(|text| plain(parse(text).unwrap()))
     }
@@ -249,6 +259,9 @@ mod meaningful {
                     let most = ty.info().map_or(0, |info| info.params.len());
                     scene.ty = ty;
                     scene.params = params.into_iter().take(most).collect();
+                }
+                if !can_have_fd(scene.ty) {
+                    scene.binding.fd = None;
                 }
                 if !keep_thread {
                     scene.binding.thread = None;
