@@ -260,6 +260,9 @@ fn make_rare<'a>(op: &Op, view: &View<'a>, area: &mut Area<'a>, unreadable: &mut
         }
         Op::IovSize { piece } => {
             check(piece);
+            if !view.piece(piece).is_ok() {
+                return Made::Bytes(&[]);
+            }
             let (entries, _) = view.piece(piece).bytes.as_chunks::<16>();
             let len = |e: &[u8; 16]| u64::from_ne_bytes(*e.last_chunk().unwrap_or(&[0; 8]));
             Made::Number(entries.iter().map(len).fold(0, u64::wrapping_add))

@@ -200,12 +200,21 @@ impl Writer<'_> {
                     .find(|(n, _)| *n == condition)
                     .with_context(|| format!("no condition {condition}"))?;
                 self.pair.args = self.pair.args.max(args);
+                // What is taken for failed calls only need not be copied for others.
+                let when = self.when;
+                let (yes, no) = match (condition, when) {
+                    ("failed", When::Exit) => (When::Failure, When::Success),
+                    _ => (when, when),
+                };
+                self.when = yes;
                 let (then, kind) = self.op(&rest[0])?;
+                self.when = no;
                 let other = match rest.get(1) {
                     Some(other) => self.op(other)?.0,
                     None if kind == Some(true) => "Op::Number(Word::Constant(0))".into(),
                     None => "Op::Empty".into(),
                 };
+                self.when = when;
                 Ok((format!("Op::If(If::{}, &{then}, &{other})", camel(condition)), kind))
             }
             ("conv", [conversion, rest @ ..]) if matches!(rest.len(), 1 | 2) => {
@@ -241,8 +250,8 @@ impl Writer<'_> {
             ("exit_code", []) => number("Op::Wait(WaitPart::Code)".into()),
             ("exit_signal", []) => number("Op::Wait(WaitPart::Signal)".into()),
             ("exit_core", []) => number("Op::Wait(WaitPart::Core)".into()),
-            ("str" | "fd_text", _) => bytes(format!("Op::Text {{ piece: {} }}", self.piece(name, operands)?)),
-            ("buf" | "iov_data" | "msg_data" | "msg_control" | "env", _) => {
+            ("str", _) => bytes(format!("Op::Text {{ piece: {} }}", self.piece(name, operands)?)),
+            ("buf" | "iov_data" | "msg_data" | "msg_control" | "env" | "argv", _) => {
                 bytes(format!("Op::Bytes {{ piece: {} }}", self.piece(name, operands)?))
             }
             ("sockaddr", _) => bytes(format!("Op::Sockaddr {{ piece: {} }}", self.piece(name, operands)?)),
@@ -278,8 +287,13 @@ impl Writer<'_> {
             ("dyn_text", [index, piece]) => {
                 bytes(format!("Op::DynText {{ index: {}, piece: {} }}", index.atom()?, self.piece_of(piece)?))
             }
-            ("exe", []) => bytes(format!("Op::Exe {{ piece: {} }}", self.piece("args", &[])?)),
-            ("args", []) => bytes(format!("Op::Args {{ piece: {} }}", self.piece("args", &[])?)),
+            ("exe", strings) | ("args", strings) if strings.len() < 2 => {
+                let piece = match strings {
+                    [piece] => self.piece_of(piece)?,
+                    _ => self.piece("args", &[])?,
+                };
+                bytes(format!("Op::{} {{ piece: {piece} }}", camel(name)))
+            }
             ("task.comm", []) => bytes(format!("Op::Comm {{ task: {} }}", self.piece("task", &[])?)),
             ("exe_path" | "fd_path", _) => {
                 bytes(format!("Op::Path {{ piece: {} }}", self.piece(name, operands)?))

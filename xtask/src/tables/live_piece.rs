@@ -182,6 +182,7 @@ fn describe(name: &str, operands: &[Expr]) -> anyhow::Result<Piece> {
         "exe_path" => fixed("EXE_PATH", Reach::Task),
         "cgroups" => fixed("CGROUP_PATH", Reach::Task),
         "fd_path" => fixed("FD_PATH", Reach::Task),
+        "argv" => fixed("STR_ARRAY", Reach::Task),
         "str" => {}
         "buf" | "longs" | "sockaddr" => piece.kind = "BUF",
         _ => bail!("{name} is no memory"),
@@ -197,6 +198,7 @@ fn describe(name: &str, operands: &[Expr]) -> anyhow::Result<Piece> {
             piece.limit = TEXT;
             piece.order = 3;
         }
+        "argv" => (piece.compat, piece.order) = ("Never", 3),
         "iov_data" | "msg_data" => {
             (piece.len, piece.compat, piece.order) = ("RESULT", "Never", 4);
         }
