@@ -81,22 +81,22 @@ const fn plain(
     ProgramInfo { name, tracepoint, purpose, typed: false, tail }
 }
 
-/// Every program, in the order of loading: those reached by tail call before their callers, and of
-/// two that do the same the preferred one first.
+/// Every program, in the order of loading: of two that do the same the preferred one first, and those
+/// reached by tail call after their callers, of which only one kind is loaded.
 const PROGRAMS: &[ProgramInfo] = &[
+    typed("sys_exit", "sys_exit", Purpose::Exit, None),
+    plain("sys_exit_raw", "sys_exit", Purpose::Exit, None),
     typed("sys_exit_task", "sys_exit", Purpose::ExitTask, Some(program::TASK as u32)),
     plain("sys_exit_task_raw", "sys_exit", Purpose::ExitTask, Some(program::TASK as u32)),
     typed("sys_exit_vector", "sys_exit", Purpose::ExitVector, Some(program::VECTOR as u32)),
     plain("sys_exit_vector_raw", "sys_exit", Purpose::ExitVector, Some(program::VECTOR as u32)),
+    typed("sys_enter", "sys_enter", Purpose::Enter, None),
+    plain("sys_enter_raw", "sys_enter", Purpose::Enter, None),
     plain("process_exit", "sched_process_exit", Purpose::ProcessEnd, None),
     plain("signal_deliver", "signal_deliver", Purpose::Signal, None),
     plain("sched_switch", "sched_switch", Purpose::Switch, None),
     plain("page_fault_user", "page_fault_user", Purpose::PageFault, None),
     plain("page_fault_kernel", "page_fault_kernel", Purpose::PageFault, None),
-    typed("sys_exit", "sys_exit", Purpose::Exit, None),
-    plain("sys_exit_raw", "sys_exit", Purpose::Exit, None),
-    typed("sys_enter", "sys_enter", Purpose::Enter, None),
-    plain("sys_enter_raw", "sys_enter", Purpose::Enter, None),
 ];
 
 /// What became of one program.
@@ -154,7 +154,7 @@ pub struct ProbeOptions {
 impl Default for ProbeOptions {
     fn default() -> Self {
         Self {
-            ring_bytes: 8 << 20,
+            ring_bytes: 16 << 20,
             snaplen: 80,
             enter: true,
             switches: false,
@@ -358,15 +358,20 @@ fn load_programs(
             Purpose::PageFault => options.page_faults,
             _ => true,
         };
-        // A plain program is the fallback of the typed one of the same purpose. Tail-called ones
-        // are loaded for both, since it is not known yet which caller the kernel takes.
-        let done = !info.typed
-            && info.tail.is_none()
-            && reports.iter().any(|r| {
-                r.purpose == info.purpose
+        let runs = |purpose, typed: Option<bool>| {
+            PROGRAMS.iter().zip(&reports).any(|(i, r)| {
+                r.purpose == purpose
                     && r.tracepoint == info.tracepoint
+                    && typed.is_none_or(|typed| i.typed == typed)
                     && matches!(r.outcome, Outcome::Running { .. })
-            });
+            })
+        };
+        let done = match info.tail {
+            // Reached from the exit program of its own kind only.
+            Some(_) => !runs(Purpose::Exit, Some(info.typed)),
+            // A plain program is the fallback of the typed one.
+            None => !info.typed && runs(info.purpose, None),
+        };
         let outcome = if !wanted || done {
             Outcome::NotNeeded
         } else if options.refuse.iter().any(|n| n == info.name) {
