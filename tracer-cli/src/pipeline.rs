@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 
 /// Longest time for which an event stays unseen while others arrive.
 const MAX_DELAY: Duration = Duration::from_millis(100);
+/// How often threads whose end was missed are looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// Events between looks at the clock.
 const CLOCK_INTERVAL: u64 = 256;
 
@@ -127,6 +129,8 @@ impl Pipeline {
         let mut first_ts = None;
         let mut stopping = false;
         let mut look_up = source.look_up();
+        let mut swept = begin;
+        let mut last_ts = 0;
         while self.rules.max_events.is_none_or(|max| self.totals.passed < max) {
             if !stopping && stop.load(Ordering::Relaxed) {
                 source.stop();
@@ -136,6 +140,10 @@ impl Pipeline {
                 Next::Event(event) => event,
                 Next::Idle => {
                     sink.flush()?;
+                    if swept.elapsed() >= SWEEP_INTERVAL {
+                        inspector.sweep(last_ts, &mut |tid| source.is_alive(tid));
+                        swept = Instant::now();
+                    }
                     if self.rules.max_time.is_some_and(|max| begin.elapsed() >= max) {
                         break;
                     }
@@ -144,6 +152,7 @@ impl Pipeline {
                 Next::End => break,
             };
             let ts = event.ts;
+            last_ts = ts;
             let past = Duration::from_nanos(ts.saturating_sub(*first_ts.get_or_insert(ts)));
             if self.rules.max_time.is_some_and(|max| past >= max) {
                 break;

@@ -61,6 +61,12 @@ pub trait Source {
     /// nothing but its events answers `None`). It is apart from the source so that it can be asked
     /// while an event is borrowed from it.
     fn look_up(&self) -> LookUp;
+
+    /// Whether a thread that has not been heard of for long still exists. Sources that cannot know
+    /// say yes, and the thread is kept.
+    fn is_alive(&self, _tid: i64) -> bool {
+        true
+    }
 }
 
 /// Tells what is known of the thread with a tid, `None` when it is gone.

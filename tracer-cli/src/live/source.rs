@@ -178,6 +178,10 @@ impl Source for LiveSource {
     }
 
     fn look_up(&self) -> LookUp {
-        Box::new(proc_scan::look_up)
+        proc_scan::looker()
+    }
+
+    fn is_alive(&self, tid: i64) -> bool {
+        proc_scan::is_alive(tid)
     }
 }
