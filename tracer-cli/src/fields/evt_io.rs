@@ -187,9 +187,14 @@ pub(super) static FIELDS: &[Field] = &[
     ),
 ];
 
-const READS: EventFlags = EventFlags::READS_FROM_FD;
-const WRITES: EventFlags = EventFlags::WRITES_TO_FD;
-const BOTH: EventFlags = READS.union(WRITES);
+/// Which way data moves, by the category of the event.
+type Direction = fn(Category) -> bool;
+
+const READS: Direction = |category| category == Category::IoRead;
+const WRITES: Direction = |category| category == Category::IoWrite;
+/// Calls on an fd that move nothing, such as `close`, count with what they return.
+const BOTH: Direction =
+    |category| matches!(category, Category::IoRead | Category::IoWrite | Category::IoOther);
 
 // Open flags of the schema (`file_flags`): a read-write open has both access bits.
 const O_RDONLY: u64 = 1;
@@ -276,7 +281,7 @@ pub(super) fn failed(event: &Event<'_>) -> bool {
 /// Writing to the socket of the system log.
 pub(super) fn is_syslog(context: &Context<'_>) -> bool {
     let to_log = |fd: &crate::state::fd::FdInfo| memchr::memmem::find(&fd.name, b"/dev/log").is_some();
-    has(context.event, WRITES) && context.fd().is_some_and(to_log)
+    has(context.event, EventFlags::WRITES_TO_FD) && context.fd().is_some_and(to_log)
 }
 
 fn count(yes: bool, emit: &mut dyn FnMut(Value<'_>)) {
@@ -288,12 +293,15 @@ fn count(yes: bool, emit: &mut dyn FnMut(Value<'_>)) {
 /// Emits how many bytes a call moved, when it is one that moves them in this direction.
 fn moved(
     x: &Extraction<'_>,
-    direction: EventFlags,
+    direction: Direction,
     kind: fn(FdKind) -> bool,
     emit: &mut dyn FnMut(Value<'_>),
 ) {
     let event = x.context.event;
-    if !event.ty.is_exit() || !has(event, direction) || !x.context.fd().is_some_and(|fd| kind(fd.kind)) {
+    if !event.ty.is_exit()
+        || !direction(event.info().category)
+        || !x.context.fd().is_some_and(|fd| kind(fd.kind))
+    {
         return;
     }
     if let Some(length) = result(event).and_then(|res| u64::try_from(res).ok()) {

@@ -47,7 +47,7 @@ fn state() -> State {
     state.insert(process(MAKE, SHELL, "make", b"-j\0all\0"));
     let mut cc = process(CC, MAKE, "cc", b"-c\0a b.c\0");
     cc.env = (&b"PATH=/bin\0PATHX=no\0HOME=/root\0"[..]).into();
-    cc.cgroups = (&b"cpuset=/a\0memory=/b\0"[..]).into();
+    cc.cgroups = (&b"cpuset=/a\0mem_cgroup=/b\0io=/c\0"[..]).into();
     cc.uid = 501;
     cc.fd_limit = 1000;
     cc.cap_effective = 0b101;
@@ -209,7 +209,8 @@ fn of_the_process() {
             ("proc.env", "PATH=/bin PATHX=no HOME=/root"),
             ("thread.cgroup.memory", "/b"),
             ("thread.cgroup.mem", ""),
-            ("thread.cgroups", "cpuset=/a memory=/b"),
+            ("thread.cgroup.blkio", "/c"),
+            ("thread.cgroups", "cpuset=/a memory=/b blkio=/c"),
             ("thread.cap_effective", "CAP_CHOWN CAP_DAC_READ_SEARCH"),
             ("proc.fdopencount", "4"),
             ("proc.fdusage", "0.4"),

@@ -64,7 +64,7 @@ pub(super) static FIELDS: &[Field] = &[
         with_directory(x, &mut |directory| emit(Value::Text(directory)));
     }),
     field("fd.filename", T::Charbuf, F::Na, "Name of the file without its directory.", |x, _, emit| {
-        if is_file(x) {
+        if is_file(x) && (x.context.fd().is_some() || opens_file(x.context.event)) {
             with_name(x, b"", &mut |name| emit(Value::Text(last_part(name))));
         }
     }),
@@ -113,7 +113,8 @@ pub(super) static FIELDS: &[Field] = &[
         F::Na,
         "The thread id and the number of the fd in one word, to tell fds of processes apart.",
         |x, _, emit| {
-            if let Some((thread, fd)) = x.context.thread().zip(x.context.binding.fd) {
+            if let Some(thread) = x.context.thread().filter(|_| is_about_fd(x)) {
+                let fd = x.context.binding.fd.unwrap_or(-1);
                 let build = |out: &mut Vec<u8>| {
                     write_signed(out, thread.tid);
                     write_signed(out, fd);
@@ -150,7 +151,9 @@ pub(super) static FIELDS: &[Field] = &[
         truth(x, emit, |fd| fd.socket.as_deref().is_some_and(|s| s.connected));
     }),
     field("fd.name_changed", T::Bool, F::Na, "Whether this event gave the fd its name.", |x, _, emit| {
-        truth(x, emit, |fd| fd.name_changed);
+        if let Some(fd) = x.context.fd() {
+            emit(Value::Bool(fd.name_changed || names_new_fd(x, fd)));
+        }
     }),
     field("fd.dev", T::Int32, F::Hex, "Number of the device that the file is on.", |x, _, emit| {
         device(x, emit, |dev| dev);
@@ -297,6 +300,13 @@ fn write_wanted_name(out: &mut Vec<u8>, x: &Extraction<'_>) {
             }
         }
     }
+}
+
+/// Opening and accepting make an fd together with its name.
+fn names_new_fd(x: &Extraction<'_>, fd: &FdInfo) -> bool {
+    let event = x.context.event;
+    let names = opens_file(event) || matches!(event.name(), "accept" | "accept4");
+    names && event.ty.is_exit() && !failed(event) && !fd.name.is_empty()
 }
 
 /// Files have a directory, and so has what failed to become one.

@@ -1,6 +1,6 @@
 //! `thread.*`: the thread of the event.
 
-use super::process::{Emit, comm, items, known, number, truth, write_joined};
+use super::process::{Emit, comm, items, known, number, truth};
 use super::table::{Class, Extract, Extraction, Field, FieldFlags};
 use super::value::Value;
 use super::write::write_signed;
@@ -106,7 +106,7 @@ pub(super) static FIELDS: &[Field] = &[
         "All control groups of the thread as `subsystem=path`.",
         |x, _, emit| {
             if let Some(thread) = x.context.thread().filter(|t| !t.cgroups.is_empty()) {
-                x.text(|out| write_joined(out, &thread.cgroups), |text| emit(Value::Text(text)));
+                x.text(|out| write_cgroups(out, &thread.cgroups), |text| emit(Value::Text(text)));
             }
         },
     ),
@@ -117,11 +117,9 @@ pub(super) static FIELDS: &[Field] = &[
         "Control group of one subsystem: `thread.cgroup.cpuacct`.",
         |x, arg, emit| {
             let Some((thread, arg)) = x.context.thread().zip(arg) else { return };
-            let of_subsystem = |item: &'_ &[u8]| {
-                item.starts_with(arg.text.as_bytes()) && item.get(arg.text.len()) == Some(&b'=')
-            };
-            if let Some(item) = items(&thread.cgroups).find(of_subsystem) {
-                emit(Value::Text(item.get(arg.text.len() + 1..).unwrap_or(b"")));
+            let mut groups = items(&thread.cgroups).filter_map(split_cgroup);
+            if let Some((_, path)) = groups.find(|(subsystem, _)| *subsystem == arg.text.as_bytes()) {
+                emit(Value::Text(path));
             }
         },
     )
@@ -189,6 +187,31 @@ pub(super) static FIELDS: &[Field] = &[
 
 fn on_main(thread: &Thread, n: u32) -> u64 {
     if thread.tid == thread.pid { u64::from(n) } else { 0 }
+}
+
+/// Subsystem and path. The kernel's own names of subsystems become those of their mounts, under
+/// which people know them.
+fn split_cgroup(item: &[u8]) -> Option<(&[u8], &[u8])> {
+    let split = item.iter().position(|b| *b == b'=')?;
+    let name = item.get(..split)?;
+    let subsystem: &[u8] = match name.strip_suffix(b"_cgroup").unwrap_or(name) {
+        b"perf" => b"perf_event",
+        b"mem" => b"memory",
+        b"io" => b"blkio",
+        other => other,
+    };
+    Some((subsystem, item.get(split + 1..)?))
+}
+
+fn write_cgroups(out: &mut Vec<u8>, cgroups: &[u8]) {
+    for (subsystem, path) in items(cgroups).filter_map(split_cgroup) {
+        if !out.is_empty() {
+            out.push(b' ');
+        }
+        out.extend_from_slice(subsystem);
+        out.push(b'=');
+        out.extend_from_slice(path);
+    }
 }
 
 /// Names of the capability bits, from bit 0 (linux/capability.h).
