@@ -360,3 +360,52 @@ impl Writer<'_> {
         self.piece("longs", &[pointer.clone(), Expr::Atom((count * 8).to_string())])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pieces(source: &str, enter: bool) -> anyhow::Result<String> {
+        let param = Param { name: "x".into(), ty: "CHARBUF".into() };
+        let event = Event { id: "E".into(), params: vec![param] };
+        let mut pair = Pair::default();
+        let row = row(&mut pair, &event, [format!("x={source}").as_str()].into_iter(), enter)?;
+        let mut out = String::new();
+        pair.pieces.write(&mut out)?;
+        Ok(format!(
+            "{}; {}{}",
+            pair.pieces.numbers()?.resolve(&row.concat()),
+            out.replace('\n', " "),
+            pair.args
+        ))
+    }
+
+    #[test]
+    fn pieces_are_due_when_their_parameter_needs_them() {
+        let text = "p(Op::Text { piece: 0 }, 0); m(piece::STR, 1, len::FIXED, 0, ";
+        assert_eq!(pieces("str(arg1)", true).unwrap(), format!("{text}1, 4096, Same), 0"));
+        assert_eq!(pieces("str(arg1)", false).unwrap(), format!("{text}6, 4096, Same), 0"));
+        assert_eq!(pieces("str(arg1)@ok", false).unwrap(), format!("{text}2, 4096, Same), 0"));
+        assert_eq!(
+            pieces("if(failed,exe(argv(arg1)),exe)", false).unwrap(),
+            "p(Op::If(If::Failed, &Op::Exe { piece: 0 }, &Op::Exe { piece: 1 }), 0); \
+             m(piece::STR_ARRAY, 1, len::FIXED, 0, 4, 0, Never), \
+             m(piece::ARG_AREA, 0, len::FIXED, 0, 2, 4096, Same), 0"
+        );
+    }
+
+    #[test]
+    fn rows_that_make_no_sense_are_refused() {
+        for (source, why) in [
+            ("arg1", "is no CHARBUF"),
+            ("str(arg7)", "arg7 is no argument"),
+            ("str(arg1)@never", "@never is not known"),
+            ("if(raining,str(arg1))", "no condition raining"),
+            ("buf(arg1,task)", "task is no argument"),
+            ("if(failed,iov_data(arg1),exe)", "no program"),
+        ] {
+            let error = format!("{:#}", pieces(source, false).unwrap_err());
+            assert!(error.contains(why), "{source}: {error}");
+        }
+    }
+}
