@@ -1,25 +1,14 @@
-//! Events that make, change and end threads and processes.
+//! Events that change and end threads and processes.
 
+use super::State;
+use super::apply_clone::clone_flags;
 use super::path;
 use super::step::{Arg, NONE, Step, arg};
 use super::thread::{NO_ID, Thread, ThreadFlags};
-use super::{State, ThreadKey};
 use crate::event::{Event, read_i64, read_text, read_u64};
 use crate::schema::EventType;
 use bstr::BString;
 use std::rc::Rc;
-
-/// `CLONE_*` bits of the schema.
-mod clone_flags {
-    pub const NEWPID: u32 = 64;
-    pub const PARENT: u32 = 256;
-    pub const THREAD: u32 = 8192;
-    pub const NEWUSER: u32 = 0x0010_0000;
-    pub const CHILD_IN_PIDNS: u32 = 0x2000_0000;
-}
-
-/// A child that made itself known less than this long ago (ns) is not stale.
-const CLONE_STALE: u64 = 2_000_000_000;
 
 /// All capabilities that Linux has.
 const ALL_CAPABILITIES: u64 = (1 << 41) - 1;
@@ -27,199 +16,7 @@ const ALL_CAPABILITIES: u64 = (1 << 41) - 1;
 /// How far up the tree of processes is looked for one that takes in orphans.
 const MAX_DEPTH: usize = 1000;
 
-/// Where a clone exit has its parameters; those before `vm_size` never moved.
-pub(super) struct CloneLayout {
-    /// First of page faults (2) and memory sizes (3).
-    usage: usize,
-    comm: usize,
-    cgroups: usize,
-    flags: usize,
-    uid: usize,
-    gid: usize,
-    /// First of vtid, vpid, start of the pid namespace.
-    ids: usize,
-}
-
-pub(super) static CLONE_11: CloneLayout =
-    CloneLayout { usage: NONE, comm: 1, cgroups: NONE, flags: 8, uid: 9, gid: 10, ids: NONE };
-pub(super) static CLONE_16: CloneLayout =
-    CloneLayout { usage: 8, comm: 1, cgroups: NONE, flags: 13, uid: 14, gid: 15, ids: NONE };
-pub(super) static CLONE_17: CloneLayout =
-    CloneLayout { usage: 8, comm: 13, cgroups: NONE, flags: 14, uid: 15, gid: 16, ids: NONE };
-pub(super) static CLONE_20: CloneLayout =
-    CloneLayout { usage: 8, comm: 13, cgroups: 14, flags: 15, uid: 16, gid: 17, ids: 18 };
-
-/// clone, clone3, fork and vfork return, in the caller or in the child.
-pub(super) fn clone(
-    state: &mut State,
-    event: &Event<'_>,
-    layout: &CloneLayout,
-    caller: Option<ThreadKey>,
-    look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>,
-) {
-    match event.i64(0) {
-        Some(0) => clone_in_child(state, event, layout, look_up),
-        Some(tid) if tid > 0 => {
-            if let Some(caller) = caller {
-                clone_in_caller(state, event, layout, caller, tid);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn clone_in_caller(state: &mut State, event: &Event<'_>, layout: &CloneLayout, key: ThreadKey, tid: i64) {
-    let flags = event.u64(layout.flags).unwrap_or(0) as u32;
-    // The number that the caller got is not the host's, or the caller is not the parent: only the
-    // child's own event tells.
-    if flags & (clone_flags::CHILD_IN_PIDNS | clone_flags::NEWPID | clone_flags::PARENT) != 0 {
-        return;
-    }
-    let Some(caller) = state.thread_mut(key) else { return };
-    if caller.flags.contains(ThreadFlags::UNKNOWN) {
-        repair(caller, event, layout);
-    }
-    if caller.tid != caller.vtid {
-        return;
-    }
-    // A short-lived child may be gone by the time its parent returns, above all after vfork.
-    let began = match caller.last.ty {
-        Some(ty) if ty == event.ty.enter() => caller.last.ts,
-        _ => event.ts.saturating_sub(CLONE_STALE),
-    };
-    if state.ended_since(tid, began) {
-        return;
-    }
-    let child = state.by_tid(tid);
-    if child
-        .is_some_and(|t| t.flags.contains(ThreadFlags::FROM_CHILD) && !t.flags.contains(ThreadFlags::DEAD))
-    {
-        return;
-    }
-    let Some(caller) = state.thread(key) else { return };
-    let is_thread = flags & clone_flags::THREAD != 0;
-    let mut child = Thread::new(tid, if is_thread { caller.pid } else { tid });
-    child.ptid = if is_thread { state.process_of(caller).ptid } else { caller.pid };
-    inherit(&mut child, caller, state.process_of(caller), is_thread);
-    // A number in use belongs to a thread whose end was missed.
-    add_child(state, event, layout, child);
-}
-
-fn clone_in_child(
-    state: &mut State,
-    event: &Event<'_>,
-    layout: &CloneLayout,
-    look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>,
-) {
-    let tid = event.tid;
-    if let Some(child) = state.find(tid).and_then(|key| state.thread_mut(key)) {
-        let fresh = child.clone_ts != 0 && event.ts.saturating_sub(child.clone_ts) < CLONE_STALE;
-        if fresh && !child.flags.intersects(ThreadFlags::DEAD | ThreadFlags::UNKNOWN) {
-            return;
-        }
-    }
-    let flags = event.u64(layout.flags).unwrap_or(0) as u32;
-    let pid = event.i64(4).unwrap_or(tid);
-    let ptid = event.i64(5).unwrap_or(-1);
-    let is_thread = flags & clone_flags::THREAD != 0 || pid != tid;
-    let mut child = Thread::new(tid, pid);
-    child.ptid = ptid;
-    match state.by_tid(if is_thread { pid } else { ptid }) {
-        Some(source) => inherit(&mut child, source, state.process_of(source), is_thread),
-        None => {
-            state.counts.proc_lookups += 1;
-            if let Some(known) = look_up(tid).filter(|known| known.tid == tid) {
-                child = *known;
-            }
-        }
-    }
-    child.flags |= ThreadFlags::FROM_CHILD;
-    if let Some(vtid) = event.i64(layout.ids) {
-        child.vtid = vtid;
-        child.vpid = event.i64(layout.ids.saturating_add(1)).unwrap_or(pid);
-        child.flags.set(ThreadFlags::IN_PID_NS, vtid != tid);
-        let since_boot = event.u64(layout.ids.saturating_add(2)).unwrap_or(0);
-        let in_namespace = if vtid == tid { 0 } else { since_boot };
-        child.pidns_init_start_ts = state.machine.boot_ts.saturating_add(in_namespace);
-    }
-    add_child(state, event, layout, child);
-}
-
-/// What a child has in common with its parent, or a thread with its process.
-fn inherit(child: &mut Thread, source: &Thread, process: &Thread, is_thread: bool) {
-    child.exepath.clone_from(&source.exepath);
-    child.root.clone_from(&source.root);
-    child.comm.clone_from(&source.comm);
-    child.exe.clone_from(&source.exe);
-    child.args = Rc::clone(&source.args);
-    child.cgroups = Rc::clone(&source.cgroups);
-    (child.sid, child.pgid, child.vpgid) = (source.sid, source.pgid, source.vpgid);
-    (child.uid, child.gid, child.loginuid) = (source.uid, source.gid, source.loginuid);
-    child.tty = source.tty;
-    child.cap_inheritable = source.cap_inheritable;
-    child.cap_permitted = source.cap_permitted;
-    child.cap_effective = source.cap_effective;
-    child.exe_ino = source.exe_ino;
-    child.exe_ino_ctime = source.exe_ino_ctime;
-    child.exe_ino_mtime = source.exe_ino_mtime;
-    child.pidns_init_start_ts = source.pidns_init_start_ts;
-    child.flags |= source.flags
-        & (ThreadFlags::EXE_WRITABLE
-            | ThreadFlags::EXE_UPPER_LAYER
-            | ThreadFlags::EXE_LOWER_LAYER
-            | ThreadFlags::EXE_FROM_MEMFD);
-    if is_thread {
-        child.last_exec_ts = source.last_exec_ts;
-        return;
-    }
-    // Processes that share their table of fds (CLONE_FILES) get a copy too: what one of them opens
-    // later the other does not have here. vfork does copy.
-    child.fds = process.fds.clone();
-    for (_, info) in child.fds.iter_mut() {
-        info.cloned = true;
-        info.name_changed = false;
-    }
-    child.cwd.clone_from(&process.cwd);
-    child.env = Rc::clone(&process.env);
-    child.fd_limit = process.fd_limit;
-}
-
-fn add_child(state: &mut State, event: &Event<'_>, layout: &CloneLayout, mut child: Thread) {
-    describe(&mut child, event, layout);
-    child.clone_ts = event.ts;
-    child.last_access = event.ts;
-    let (uid, gid) = (child.uid, child.gid);
-    state.insert(child);
-    state.users.meet(uid, gid);
-}
-
-/// Takes over what a clone event says of the thread; caller and child have it in common.
-fn describe(thread: &mut Thread, event: &Event<'_>, layout: &CloneLayout) {
-    set_text(&mut thread.exe, event.text(1));
-    set_text(&mut thread.comm, event.text(layout.comm));
-    set_list(&mut thread.args, event.param(2));
-    set_list(&mut thread.cgroups, event.param(layout.cgroups));
-    thread.fd_limit = event.i64(7).unwrap_or(thread.fd_limit);
-    set_usage(thread, event, layout.usage);
-    thread.uid = event.u64(layout.uid).map_or(thread.uid, |uid| uid as u32);
-    thread.gid = event.u64(layout.gid).map_or(thread.gid, |gid| gid as u32);
-}
-
-/// Nothing was known of the caller; the event has what it and the child have in common.
-fn repair(caller: &mut Thread, event: &Event<'_>, layout: &CloneLayout) {
-    describe(caller, event, layout);
-    if let Some(ptid) = event.i64(5) {
-        caller.ptid = ptid;
-    }
-    if let Some(vtid) = event.i64(layout.ids) {
-        caller.vtid = vtid;
-        caller.vpid = event.i64(layout.ids.saturating_add(1)).unwrap_or(vtid);
-        caller.flags.set(ThreadFlags::IN_PID_NS, vtid != caller.tid);
-    }
-    caller.flags.remove(ThreadFlags::UNKNOWN);
-}
-
-fn set_text(to: &mut BString, text: Option<&[u8]>) {
+pub(super) fn set_text(to: &mut BString, text: Option<&[u8]>) {
     if let Some(text) = text {
         to.clear();
         to.extend_from_slice(text);
@@ -227,7 +24,7 @@ fn set_text(to: &mut BString, text: Option<&[u8]>) {
 }
 
 /// Lists are mostly those of the parent: then the memory is shared.
-fn set_list(to: &mut Rc<[u8]>, list: Option<&[u8]>) {
+pub(super) fn set_list(to: &mut Rc<[u8]>, list: Option<&[u8]>) {
     let list = list.unwrap_or_default();
     if **to != *list {
         *to = Rc::from(list);
@@ -235,7 +32,7 @@ fn set_list(to: &mut Rc<[u8]>, list: Option<&[u8]>) {
 }
 
 /// Page faults and memory sizes from five parameters in a row.
-fn set_usage(thread: &mut Thread, event: &Event<'_>, first: usize) {
+pub(super) fn set_usage(thread: &mut Thread, event: &Event<'_>, first: usize) {
     let at = |i: usize| event.u64(first.saturating_add(i));
     thread.major_faults = at(0).unwrap_or(thread.major_faults);
     thread.minor_faults = at(1).unwrap_or(thread.minor_faults);

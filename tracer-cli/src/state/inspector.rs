@@ -8,7 +8,7 @@ use super::enter_params::EnterParams;
 use super::plan::{Action, Bind, Plan};
 use super::step::{Deferred, Step};
 use super::thread::{Thread, ThreadFlags};
-use super::{Binding, State, ThreadKey, apply_process};
+use super::{Binding, State, ThreadKey, apply_clone, apply_process};
 use crate::event::Event;
 use crate::schema::EventType;
 
@@ -89,7 +89,7 @@ impl Inspector {
                     Some(0) => self.state.find(event.tid),
                     _ => self.bind(event, plan.bind, look_up),
                 };
-                apply_process::clone(&mut self.state, event, layout, caller, look_up);
+                apply_clone::clone(&mut self.state, event, layout, caller, look_up);
                 self.make_room(0, event.tid);
                 binding.thread = self.state.find(event.tid);
                 if let Some(key) = binding.thread {

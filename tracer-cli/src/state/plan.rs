@@ -1,7 +1,7 @@
 //! What is to be done with each event type, decided once so that applying an event looks nothing up.
 
 use super::step::Step;
-use super::{apply_file, apply_process, apply_socket};
+use super::{apply_clone, apply_file, apply_process, apply_socket};
 use crate::schema::{Class, EventFlags, EventInfo, EventType, ParamType, tables};
 
 /// How an event finds its thread.
@@ -22,7 +22,7 @@ pub(super) enum Action {
     /// Something about the thread that made it, or its process.
     Thread(fn(&mut Step<'_>)),
     /// It makes a thread, perhaps the very one that made the event.
-    Clone(&'static apply_process::CloneLayout),
+    Clone(&'static apply_clone::CloneLayout),
     /// A user or a group was added (`true`) or deleted.
     User(bool),
     Group(bool),
@@ -133,15 +133,15 @@ fn action_of(ty: EventType) -> Action {
     use EventType as E;
     use apply_process as process;
     let handler: fn(&mut Step<'_>) = match ty {
-        E::SYSCALL_CLONE_11_X => return Action::Clone(&process::CLONE_11),
+        E::SYSCALL_CLONE_11_X => return Action::Clone(&apply_clone::CLONE_11),
         E::SYSCALL_CLONE_16_X | E::SYSCALL_FORK_X | E::SYSCALL_VFORK_X => {
-            return Action::Clone(&process::CLONE_16);
+            return Action::Clone(&apply_clone::CLONE_16);
         }
         E::SYSCALL_CLONE_17_X | E::SYSCALL_FORK_17_X | E::SYSCALL_VFORK_17_X => {
-            return Action::Clone(&process::CLONE_17);
+            return Action::Clone(&apply_clone::CLONE_17);
         }
         E::SYSCALL_CLONE_20_X | E::SYSCALL_FORK_20_X | E::SYSCALL_VFORK_20_X | E::SYSCALL_CLONE3_X => {
-            return Action::Clone(&process::CLONE_20);
+            return Action::Clone(&apply_clone::CLONE_20);
         }
         E::USER_ADDED_E => return Action::User(true),
         E::USER_DELETED_E => return Action::User(false),
