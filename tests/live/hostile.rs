@@ -20,11 +20,11 @@ const CASES: &[(&str, &[&str])] = &[
     ("many-args", &[" execve ", "name=/hostile/nothing"]),
     ("evil-args", &[" execve ", "name=/hostile/nothing"]),
     ("bad-pointers", &["-14(EFAULT)", "name=/hostile/bad_pointers"]),
-    ("page-edge", &["-14(EFAULT)", "name=/hostile/eeeee"]),
-    ("deep", &["-34(ERANGE)", "name=/hostile/nothing"]),
+    ("page-edge", &["-14(EFAULT)", "name=/hostile/ "]),
+    ("deep", &[" getcwd res=-36(ENAMETOOLONG)", "name=/hostile/nothing"]),
     ("storm", &[" procexit "]),
     ("exec-storm", &["name=/hostile/nothing"]),
-    ("fd-reuse", &["name=reuse-0-4999", "name=reuse-3-4999"]),
+    ("fd-reuse", &["name=reuse-0-", "name=reuse-3-"]),
     ("thread-exec", &["name=/hostile/nothing"]),
     ("leader-exit", &["name=/hostile/after_leader"]),
     ("vfork-exec", &["name=/hostile/nothing"]),
@@ -39,7 +39,7 @@ const CASES: &[(&str, &[&str])] = &[
     ("script", &[" execve "]),
     ("signals", &[" signaldeliver "]),
     ("killed", &["name=/hostile/killed", " procexit "]),
-    ("seccomp", &["path=/hostile/seccomp"]),
+    ("seccomp", &[" chdir res=-4000 "]),
     ("big-io", &["size=67108864"]),
     ("ancillary", &[" recvmsg "]),
     ("addresses", &[" connect "]),
@@ -147,7 +147,6 @@ fn program_of_32_bits() -> Result<Completion> {
         ("readv", &["res=32"]),
         ("openat", &["-2(ENOENT)", "name=/hostile/compat32"]),
         ("close", &["res=0"]),
-        ("socketpair", &["res=0"]),
     ] {
         let found = lines.iter().filter_map(|line| Line::parse(line)).any(|line| {
             line.kind == kind

@@ -1,6 +1,7 @@
 //! Tests that trace this machine: the tracer is run as a user runs it, beside programs whose doings are known.
 
 mod ancestry;
+mod argument;
 mod command_line;
 mod commands;
 mod hostile;

@@ -72,6 +72,19 @@ fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// The sum of numbers joined with |, each with or without its name in a comment: `0x1 /* A */|0x80000 /* B */`.
+pub fn sum(text: &str) -> Option<i128> {
+    let mut total = 0;
+    let mut rest = text;
+    loop {
+        total += integer(rest)?;
+        rest = match rest.split_once("*/|") {
+            Some((_, rest)) => rest,
+            None => return Some(total),
+        };
+    }
+}
+
 /// The number at the start of a piece of text: decimal, 0x hexadecimal or 0 octal; NULL is 0.
 pub fn integer(text: &str) -> Option<i128> {
     let text = text.trim_start();

@@ -248,7 +248,7 @@ static int exec_storm(void) {
 
 static void *reuse_loop(void *argument) {
     char name[64];
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < 2000; i++) {
         snprintf(name, sizeof name, "reuse-%ld-%d", (long)argument, i);
         int fd = open(name, O_CREAT | O_RDWR, 0600);
         write(fd, name, strlen(name));

@@ -1000,7 +1000,7 @@ pub(super) static RULES: &[(Conversion, Rule)] = &[
             width: 32,
             when: When::Always,
             keep: 0x0,
-            set: &[(0x400, 0x400), (0x1000, 0x1000)],
+            set: &[(0x100, 0x400), (0x1000, 0x1000)],
             unset: &[],
             cases: None,
         },
