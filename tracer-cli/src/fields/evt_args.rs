@@ -73,7 +73,7 @@ fn index(x: &Extraction<'_>, arg: Option<&FieldArg>) -> Option<usize> {
     arg?.for_event(x.context.event.ty).filter(|i| *i < x.context.event.params.len())
 }
 
-fn write_info(out: &mut Vec<u8>, x: &Extraction<'_>) {
+pub(super) fn write_info(out: &mut Vec<u8>, x: &Extraction<'_>) {
     let event = x.context.event;
     if event.ty.is_exit() && is_syslog(&x.context) {
         let message = DATA.get(event.ty).and_then(|i| event.param(i)).and_then(syslog_parts);

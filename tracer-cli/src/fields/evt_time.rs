@@ -220,7 +220,7 @@ fn write_human(out: &mut Vec<u8>, ns: u64) {
     out.extend_from_slice(name.as_bytes());
 }
 
-fn write_output_time(out: &mut Vec<u8>, x: &Extraction<'_>) {
+pub(super) fn write_output_time(out: &mut Vec<u8>, x: &Extraction<'_>) {
     thread_local! {
         /// Only printed events ask for this field, so the last time it was asked for is theirs.
         static LAST_PRINTED: Cell<u64> = const { Cell::new(0) };

@@ -19,6 +19,7 @@ mod process;
 mod process_tree;
 pub mod render;
 mod sockaddr;
+mod straight;
 pub mod table;
 mod thread;
 mod user;
@@ -26,6 +27,7 @@ pub mod value;
 pub mod write;
 
 pub use argument::ErrorKind;
+pub use straight::{Straight, straight};
 pub use table::{Arg, Class, Extract, ExtractOptions, Extraction, Field, FieldArg, FieldFlags, FieldRef};
 pub use value::Value;
 

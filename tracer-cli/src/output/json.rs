@@ -9,6 +9,7 @@ use super::template::{Column, Template};
 use crate::fields::{Extraction, FieldFlags, FieldRef, Value, write::write_value};
 use crate::schema::{ParamFormat, ParamType};
 use bstr::ByteSlice;
+use std::io::Write;
 
 /// Fields that show the time to people. Programs get ns since the epoch instead, whatever -t says.
 const TIMES: [&str; 6] =
@@ -54,7 +55,7 @@ impl JsonObject {
         for member in &self.members {
             out.extend_from_slice(&member.key);
             let found = if member.is_time {
-                push_display(out, from.context.event.ts);
+                push_integer(out, from.context.event.ts);
                 true
             } else {
                 write_field(&member.field, from, &mut self.scratch, out)
@@ -100,13 +101,16 @@ fn write_json(
 ) {
     match value {
         Value::Bool(truth) => out.extend_from_slice(if truth { b"true" } else { b"false" }),
-        Value::Double(number) if number.is_finite() => push_display(out, number),
-        Value::Double(_) => out.extend_from_slice(b"null"),
-        Value::Int(number) if is_number(field) => push_display(out, number),
-        Value::Uint(number) | Value::Reltime(number) | Value::Abstime(number) if is_number(field) => {
-            push_display(out, number);
+        Value::Double(number) if number.is_finite() => {
+            // Writing to memory does not fail.
+            let _ = write!(out, "{number:?}");
         }
-        Value::Port(port) if !from.options.resolve_names => push_display(out, port),
+        Value::Double(_) => out.extend_from_slice(b"null"),
+        Value::Int(number) if is_number(field) => push_integer(out, number),
+        Value::Uint(number) | Value::Reltime(number) | Value::Abstime(number) if is_number(field) => {
+            push_integer(out, number);
+        }
+        Value::Port(port) if !from.options.resolve_names => push_integer(out, port),
         Value::Text(text) => write_string(text, out),
         _ => {
             scratch.clear();
@@ -122,10 +126,8 @@ fn is_number(field: &FieldRef) -> bool {
         && !matches!(field.ty, ParamType::Ipv4addr | ParamType::Ipv6addr | ParamType::Ipaddr)
 }
 
-fn push_display(out: &mut Vec<u8>, number: impl std::fmt::Display) {
-    use std::io::Write;
-    // Writing to memory does not fail.
-    let _ = write!(out, "{number}");
+fn push_integer(out: &mut Vec<u8>, number: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Appends `text` as a JSON string.

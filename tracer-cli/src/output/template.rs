@@ -7,7 +7,7 @@
 //! lack one of the fields are left out.
 
 use crate::fields::write::write_value;
-use crate::fields::{self, ErrorKind, Extraction, FieldFlags, FieldRef};
+use crate::fields::{self, ErrorKind, Extraction, FieldFlags, FieldRef, Straight};
 use bstr::ByteSlice;
 
 /// What is shown where a field has no value.
@@ -32,6 +32,7 @@ pub struct Column {
     pub field: FieldRef,
     /// Characters.
     pub width: Option<usize>,
+    straight: Option<Straight>,
 }
 
 /// Why a text is no template.
@@ -151,7 +152,13 @@ impl Column {
     /// Appends the value or `<NA>`; `false` when there was no value.
     pub fn write(&self, from: &Extraction<'_>, out: &mut Vec<u8>) -> bool {
         let start = out.len();
-        let found = self.write_value(from, out);
+        let found = match self.straight {
+            Some(write) => {
+                write(out, from);
+                true
+            }
+            None => self.write_value(from, out),
+        };
         if !found {
             out.extend_from_slice(NO_VALUE);
         }
@@ -224,7 +231,8 @@ fn parse_column(text: &str, at: usize) -> Result<(Column, usize), TemplateError>
     if field.field.flags.contains(FieldFlags::FILTER_ONLY) {
         return Err(error(name_at, &format!("{name} can be used in filters only")));
     }
-    Ok((Column { name, field, width }, name_at + length))
+    let straight = fields::straight(&name);
+    Ok((Column { name, field, width, straight }, name_at + length))
 }
 
 /// There is no field at the start of `text`: what looks like a name is named, not all that follows.
