@@ -1,5 +1,6 @@
 //! `evt.*` about the event itself: number, type, direction, category, CPU.
 
+use super::call_category;
 use super::render::is_generic;
 use super::table::{Class, Extract, Field, FieldFlags};
 use super::value::Value;
@@ -207,6 +208,9 @@ fn infra_scope(event: &Event<'_>, key: &[u8], emit: &mut dyn FnMut(Value<'_>)) {
 
 /// The word of an event's category; that of input, output and waiting depends on the fd.
 fn category(context: &Context<'_>) -> &'static str {
+    if let Some(category) = call_category::of_generic(context.event) {
+        return category;
+    }
     match context.event.info().category {
         Category::Unknown => "unknown",
         Category::Other => "other",

@@ -28,7 +28,7 @@ pub(super) static FIELDS: &[Field] = &[
         },
     ),
     call("evt.buflen", T::Uint64, F::Dec, "How many bytes the call read or wrote.", |x, _, emit| {
-        moved(x, BOTH, |_| true, emit);
+        moved(x, ANY, |_| true, emit);
     }),
     call(
         "evt.res",
@@ -118,7 +118,7 @@ pub(super) static FIELDS: &[Field] = &[
         F::Dec,
         "How many bytes were read from or written to a file.",
         |x, _, emit| {
-            moved(x, BOTH, is_file, emit);
+            moved(x, EITHER, is_file, emit);
         },
     )
     .flag(FieldFlags::TABLE_ONLY),
@@ -136,7 +136,7 @@ pub(super) static FIELDS: &[Field] = &[
         F::Dec,
         "How many bytes were received from or sent to a socket.",
         |x, _, emit| {
-            moved(x, BOTH, is_net, emit);
+            moved(x, EITHER, is_internet, emit);
         },
     )
     .flag(FieldFlags::TABLE_ONLY),
@@ -146,12 +146,12 @@ pub(super) static FIELDS: &[Field] = &[
         F::Dec,
         "How many bytes were received from a socket.",
         |x, _, emit| {
-            moved(x, READS, is_net, emit);
+            moved(x, READS, is_internet, emit);
         },
     )
     .flag(FieldFlags::TABLE_ONLY),
     call("evt.buflen.net.out", T::Uint64, F::Dec, "How many bytes were sent to a socket.", |x, _, emit| {
-        moved(x, WRITES, is_net, emit);
+        moved(x, WRITES, is_internet, emit);
     })
     .flag(FieldFlags::TABLE_ONLY),
     call("evt.is_open_read", T::Bool, F::Na, "Whether the event opened a file for reading.", |x, _, emit| {
@@ -192,8 +192,9 @@ type Direction = fn(Category) -> bool;
 
 const READS: Direction = |category| category == Category::IoRead;
 const WRITES: Direction = |category| category == Category::IoWrite;
+const EITHER: Direction = |category| matches!(category, Category::IoRead | Category::IoWrite);
 /// Calls on an fd that move nothing, such as `close`, count with what they return.
-const BOTH: Direction =
+const ANY: Direction =
     |category| matches!(category, Category::IoRead | Category::IoWrite | Category::IoOther);
 
 // Open flags of the schema (`file_flags`): a read-write open has both access bits.
@@ -313,8 +314,12 @@ fn is_file(kind: FdKind) -> bool {
     matches!(kind, FdKind::File | FdKind::Directory)
 }
 
+fn is_internet(kind: FdKind) -> bool {
+    matches!(kind, FdKind::Ipv4 | FdKind::Ipv6 | FdKind::Ipv4Server | FdKind::Ipv6Server)
+}
+
 fn is_net(kind: FdKind) -> bool {
-    matches!(kind, FdKind::Ipv4 | FdKind::Ipv6 | FdKind::Ipv4Server | FdKind::Ipv6Server | FdKind::Unix)
+    is_internet(kind) || kind == FdKind::Unix
 }
 
 /// What an error is about.

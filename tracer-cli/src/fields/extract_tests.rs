@@ -176,7 +176,7 @@ fn of_a_call_that_failed() {
             ("fs.path.name", "/tmp/a.txt"),
             ("fs.path.nameraw", "sub/../a.txt"),
             ("fd.name", "/tmp/a.txt"),
-            ("fd.filename", "a.txt"),
+            ("fd.filename", ""),
             ("fd.directory", "/tmp"),
             ("fd.containername", ":/tmp/a.txt"),
             ("fd.containerdirectory", ":/tmp"),

@@ -64,7 +64,7 @@ pub(super) static FIELDS: &[Field] = &[
         with_directory(x, &mut |directory| emit(Value::Text(directory)));
     }),
     field("fd.filename", T::Charbuf, F::Na, "Name of the file without its directory.", |x, _, emit| {
-        if is_file(x) && (x.context.fd().is_some() || opens_file(x.context.event)) {
+        if is_file(x) && x.context.fd().is_some() {
             with_name(x, b"", &mut |name| emit(Value::Text(last_part(name))));
         }
     }),
@@ -295,6 +295,8 @@ fn write_wanted_name(out: &mut Vec<u8>, x: &Extraction<'_>) {
                         None => write_tuple(out, bytes, x.options.resolve_names),
                     };
                 }
+                // A connection that never came to be.
+                (T::Socktuple, None) if event.name() != "connect" => return out.extend_from_slice(b"NULL"),
                 (T::Sockaddr, Some(bytes)) => return write_sockaddr(out, bytes, x.options.resolve_names),
                 _ => {}
             }

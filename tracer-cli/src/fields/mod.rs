@@ -5,6 +5,7 @@
 
 mod argument;
 mod buffer;
+mod call_category;
 mod clock;
 mod evt;
 mod evt_args;

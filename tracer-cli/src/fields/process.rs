@@ -270,9 +270,9 @@ pub(super) static FIELDS: &[Field] = &[
         "proc.nchilds",
         T::Uint64,
         F::Dec,
-        "How many threads the process has beside the main one.",
+        "How many threads the main thread has beside itself; 0 for other threads.",
         |x, _, emit| {
-            of_process(x, emit, |p| Value::Uint(u64::from(p.live_threads.saturating_sub(1))));
+            number(x, emit, |t| if t.is_main() { u64::from(t.live_threads.saturating_sub(1)) } else { 0 });
         },
     ),
     field("proc.stdin.type", T::Charbuf, F::Na, "What kind of fd the standard input is.", |x, _, emit| {

@@ -9,7 +9,7 @@ use super::eval::{Question, Rule, ValueCheck};
 use super::event_set::EventSet;
 use super::transform::Operand;
 use crate::fields::{self, FieldRef, Value};
-use crate::schema::{Class, EventFlags, EventType, ParamInfo, ParamType};
+use crate::schema::{Category, Class, EventFlags, EventType, ParamInfo, ParamType};
 
 /// A superset of the events for which the filter can be true.
 pub(super) fn possible(node: &Node) -> EventSet {
@@ -67,7 +67,8 @@ fn of_field(field: &FieldRef, check: Option<&ValueCheck>) -> EventSet {
         },
         "evt.buffer" => EventSet::of_types(|ty| has_param(ty, |p| p.name == "data")),
         _ if name.starts_with("evt.buflen") => {
-            with_flags(READS | WRITES).intersection(&EventSet::of_types(EventType::is_exit))
+            let moves = |c| matches!(c, Category::IoRead | Category::IoWrite | Category::IoOther);
+            EventSet::of_types(|ty| ty.is_exit() && ty.info().is_some_and(|info| moves(info.category)))
         }
         "evt.res" | "evt.rawres" | "evt.count.exit" => EventSet::of_types(EventType::is_exit),
         _ if name.starts_with("evt.count.error") => EventSet::of_types(EventType::is_exit),

@@ -75,13 +75,15 @@ impl Inspector {
         let plan = self.plans.get(usize::from(event.ty.0)).copied().unwrap_or(Plan::UNKNOWN);
         let mut binding = Binding {
             delta: self.previous_ts.map(|before| event.ts.saturating_sub(before)),
-            first_ts: *self.first_ts.get_or_insert(event.ts),
+            first_ts: self.first_ts.unwrap_or(event.ts),
             ..Binding::default()
         };
-        let is_switch = matches!(event.ty, EventType::SCHEDSWITCH_1_E | EventType::SCHEDSWITCH_6_E);
-        if !is_switch {
+        // Notes about containers that were there before the recording have no time.
+        if event.ts != 0 {
+            self.first_ts = Some(binding.first_ts);
             self.previous_ts = Some(event.ts);
         }
+        let is_switch = matches!(event.ty, EventType::SCHEDSWITCH_1_E | EventType::SCHEDSWITCH_6_E);
 
         match plan.action {
             Action::Clone(layout) => {

@@ -133,7 +133,7 @@ fn enters_pair_with_exits() {
     world.apply(made(E::SIGNALDELIVER_E));
     world.apply(made(E::SCHEDSWITCH_6_E).int("next", 1));
     let exit = world.apply(made(E::SYSCALL_READ_X).int("res", 0).cut(2));
-    assert_eq!((exit.fd, exit.latency, exit.delta), (Some(3), Some(3000), Some(2000)));
+    assert_eq!((exit.fd, exit.latency, exit.delta), (Some(3), Some(3000), Some(1000)));
     assert_eq!(world.apply(made(E::SYSCALL_READ_X).int("res", 0)).latency, None);
     assert_eq!(exit.first_ts, 1_000_000_001_000);
 }
