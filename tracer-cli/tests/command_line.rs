@@ -133,3 +133,20 @@ fn a_reader_that_leaves_ends_a_listing_quietly() {
     assert_eq!(text(&output.stderr), "");
     assert_eq!(text(&output.stdout).lines().last(), Some("0"));
 }
+
+#[test]
+fn a_full_disk_is_a_failure() {
+    let full = match std::fs::File::options().write(true).open("/dev/full") {
+        Ok(full) => full,
+        Err(e) => panic!("no /dev/full: {e}"),
+    };
+    let output = match Command::new(env!("CARGO_BIN_EXE_tracer")).arg("-L").stdout(full).output() {
+        Ok(output) => output,
+        Err(e) => panic!("cannot start tracer: {e}"),
+    };
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        text(&output.stderr),
+        "tracer: cannot write the output: No space left on device (os error 28)\n"
+    );
+}

@@ -4,6 +4,7 @@ use super::args::Args;
 use super::list;
 use super::plan::{Plan, Surroundings, Trace};
 use crate::live::LiveSource;
+use crate::live::probe::losses;
 use crate::output::report;
 use crate::output::text::Lines;
 use crate::output::{Silent, Sink};
@@ -55,7 +56,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            complain(&format!("{e:#}"));
+            complain(&e.to_string());
             ExitCode::from(FAILED)
         }
     }
@@ -63,6 +64,9 @@ pub fn main() -> ExitCode {
 
 fn trace(plan: Trace) -> anyhow::Result<()> {
     let mut source = LiveSource::open(plan.live)?;
+    for refused in losses(source.reports()) {
+        complain(&refused);
+    }
     stop_on_signals()?;
     let mut inspector = Inspector::default();
     source.load_state(&mut inspector.state)?;
@@ -76,16 +80,15 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
     let result = pipeline.run(&mut source, &mut inspector, sink.as_mut(), &STOP);
 
     let counts = source.counts();
-    if let Some(summary) = pipeline.summary() {
-        print(|out| summary.write(out))?;
-    }
+    let printed = pipeline.summary().map_or(Ok(()), |summary| print(|out| summary.write(out)));
     if plan.statistics {
-        eprint!("{}", report::statistics(pipeline.totals(), &counts));
+        let _ = io::stderr().write_all(report::statistics(pipeline.totals(), &counts).as_bytes());
     }
     if let Some(loss) = report::loss(&counts) {
         complain(&loss);
     }
-    Ok(result?)
+    result?;
+    printed
 }
 
 /// Ends the run at the first SIGINT or SIGTERM, and the program at the second.
