@@ -182,8 +182,9 @@ fn find(x: &Extraction<'_>, end: End) -> Option<(Endpoint, L4)> {
         // A listening socket has a local end only.
         End::Local | End::Remote if client.is_none() => server.filter(|_| end == End::Local),
         End::Local | End::Remote => {
-            let server_is_local = server.is_some_and(|s| is_local(x, s.ip));
-            if server_is_local == (end == End::Local) { server } else { client }
+            // Where both ends are local the client counts as the local one.
+            let client_is_local = client.is_some_and(|c| is_local(x, c.ip));
+            if client_is_local == (end == End::Local) { client } else { server }
         }
     };
     wanted.map(|wanted| (wanted, l4))
