@@ -118,16 +118,16 @@ pub(super) static FIELDS: &[Field] = &[
         F::Dec,
         "How many bytes were read from or written to a file.",
         |x, _, emit| {
-            moved(x, EITHER, is_file, emit);
+            moved(x, ANY, |kind| kind == FdKind::File, emit);
         },
     )
     .flag(FieldFlags::TABLE_ONLY),
     call("evt.buflen.file.in", T::Uint64, F::Dec, "How many bytes were read from a file.", |x, _, emit| {
-        moved(x, READS, is_file, emit);
+        moved(x, READS, |kind| kind == FdKind::File, emit);
     })
     .flag(FieldFlags::TABLE_ONLY),
     call("evt.buflen.file.out", T::Uint64, F::Dec, "How many bytes were written to a file.", |x, _, emit| {
-        moved(x, WRITES, is_file, emit);
+        moved(x, WRITES, |kind| kind == FdKind::File, emit);
     })
     .flag(FieldFlags::TABLE_ONLY),
     call(
@@ -136,7 +136,7 @@ pub(super) static FIELDS: &[Field] = &[
         F::Dec,
         "How many bytes were received from or sent to a socket.",
         |x, _, emit| {
-            moved(x, EITHER, is_internet, emit);
+            moved(x, ANY, is_internet, emit);
         },
     )
     .flag(FieldFlags::TABLE_ONLY),
@@ -192,7 +192,6 @@ type Direction = fn(Category) -> bool;
 
 const READS: Direction = |category| category == Category::IoRead;
 const WRITES: Direction = |category| category == Category::IoWrite;
-const EITHER: Direction = |category| matches!(category, Category::IoRead | Category::IoWrite);
 /// Calls on an fd that move nothing, such as `close`, count with what they return.
 const ANY: Direction =
     |category| matches!(category, Category::IoRead | Category::IoWrite | Category::IoOther);

@@ -64,7 +64,7 @@ pub(super) static FIELDS: &[Field] = &[
         with_directory(x, &mut |directory| emit(Value::Text(directory)));
     }),
     field("fd.filename", T::Charbuf, F::Na, "Name of the file without its directory.", |x, _, emit| {
-        if is_file(x) && x.context.fd().is_some() {
+        if x.context.fd().is_some_and(|fd| fd.kind == FdKind::File) {
             with_name(x, b"", &mut |name| emit(Value::Text(last_part(name))));
         }
     }),

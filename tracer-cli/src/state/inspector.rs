@@ -10,7 +10,7 @@ use super::step::{Deferred, Step};
 use super::thread::{Thread, ThreadFlags};
 use super::{Binding, State, ThreadKey, apply_clone, apply_process};
 use crate::event::Event;
-use crate::schema::EventType;
+use crate::schema::{Class, EventType};
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy)]
@@ -78,9 +78,12 @@ impl Inspector {
             first_ts: self.first_ts.unwrap_or(event.ts),
             ..Binding::default()
         };
-        // Notes about containers that were there before the recording have no time.
-        if event.ts != 0 {
+        // Notes about containers and users are no events of the system, and may have no time.
+        let is_meta = event.info().class == Class::Meta;
+        if !is_meta || event.ty == EventType::PROCINFO_E {
             self.first_ts = Some(binding.first_ts);
+        }
+        if !is_meta {
             self.previous_ts = Some(event.ts);
         }
         let is_switch = matches!(event.ty, EventType::SCHEDSWITCH_1_E | EventType::SCHEDSWITCH_6_E);
