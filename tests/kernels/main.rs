@@ -69,8 +69,8 @@ fn runs_on(version: &str) -> Result<Completion> {
         ("chdir of root", &[" openat "]),
         ("opens with a format", &["<NA>"]),
         ("failed opens", &["(<f>/etc/passwd)"]),
-        ("directory and result", &["(<f>/usr/", "res=-"]),
-        ("processes", &["<NA>"]),
+        ("directory and result", &[" fd=3(<f>/usr/", "res=-"]),
+        ("processes", &[" openat "]),
     ] {
         let (lines, status) = section(name)?;
         let (matching, others) =

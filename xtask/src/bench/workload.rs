@@ -63,7 +63,7 @@ fn find() -> Workload {
     Workload {
         name: "find",
         title: "find /usr".into(),
-        small: Some(words("find /usr/include")),
+        small: Some(words("find /usr/share/doc")),
         work: Work::Command(words("find /usr")),
     }
 }
