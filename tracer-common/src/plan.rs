@@ -5,7 +5,7 @@
 /// Entries of a plan map: numbers at and above are not traced (x86_64 and i386 end well below).
 pub const PLAN_ENTRIES: u32 = 512;
 /// Pieces one call can copy.
-pub const MAX_PIECES: usize = 6;
+pub const MAX_PIECES: usize = 8;
 
 /// Bits of [`CallPlan::flags`].
 pub mod want {
@@ -90,6 +90,8 @@ pub mod when {
 
 /// [`PiecePlan::arg`] of `FD_*` pieces: the fd is the result of the call.
 pub const FD_RESULT: u8 = 7;
+/// Bit of [`PiecePlan::arg`] of `FD_*` pieces: the argument points to the fd, as of `pipe`.
+pub const FD_POINTED: u8 = 8;
 
 /// Which program makes the record of a call.
 pub mod program {
@@ -133,4 +135,4 @@ pub struct CallPlan {
     pub piece: [PiecePlan; MAX_PIECES],
 }
 const _: () = assert!(size_of::<PiecePlan>() == 8);
-const _: () = assert!(size_of::<CallPlan>() == 56);
+const _: () = assert!(size_of::<CallPlan>() == 72);

@@ -3,7 +3,7 @@
 use crate::copy::{Outcome, arg, body_len, close, repeat, user_bytes, user_string, wanted};
 use crate::emit;
 use crate::file;
-use crate::kernel::{opaque, setting};
+use crate::kernel::{opaque, read_user, setting};
 use crate::maps::{EXIT_PROGRAMS, EXIT_PROGRAMS_RAW, PLANS, PLANS_COMPAT, SCRATCH, Scratch};
 use crate::regs::{Caller, RawRegs, Regs, TypedRegs};
 use crate::task;
@@ -16,7 +16,7 @@ use aya_ebpf::{
     programs::{BtfTracePointContext, RawTracePointContext},
 };
 use tracer_common::{
-    plan::{CallPlan, MAX_PIECES, PiecePlan, piece, program, want, when},
+    plan::{CallPlan, FD_POINTED, FD_RESULT, MAX_PIECES, PiecePlan, piece, program, want, when},
     record::{HEADER_LEN, flag, kind},
 };
 
@@ -119,7 +119,7 @@ fn one_piece(s: *mut Scratch, p: &PiecePlan, now: u8, result: i64, reach: Reach)
             0 => Outcome::SKIP,
             n => user_bytes(s, arg(s, p.arg), n),
         },
-        piece::FD_FILE if reach == Reach::Plain => file::facts(s, fd_of(s, p, result)),
+        piece::FD_FILE if reach != Reach::Vector => file::facts(s, fd_of(s, p, result)),
         piece::FD_SOCKET if reach != Reach::Task => file::socket(s, fd_of(s, p, result)),
         piece::MEMORY if reach == Reach::Plain => task::memory(s),
         piece::MSGHDR if reach != Reach::Task => user_bytes(s, arg(s, p.arg), vector::MESSAGE_LEN),
@@ -149,7 +149,13 @@ fn one_piece(s: *mut Scratch, p: &PiecePlan, now: u8, result: i64, reach: Reach)
 
 #[inline(always)]
 fn fd_of(s: *mut Scratch, p: &PiecePlan, result: i64) -> i64 {
-    if p.arg == tracer_common::plan::FD_RESULT { result } else { arg(s, p.arg) as i32 as i64 }
+    if p.arg == FD_RESULT {
+        result
+    } else if p.arg & FD_POINTED != 0 {
+        read_user::<i32>(arg(s, p.arg)).unwrap_or(-1) as i64
+    } else {
+        arg(s, p.arg) as i32 as i64
+    }
 }
 
 struct Job {

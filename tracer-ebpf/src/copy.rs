@@ -217,17 +217,16 @@ pub fn arg(s: *mut Scratch, i: u8) -> u64 {
 /// The length of a `BUF` piece.
 #[inline(always)]
 pub fn wanted(s: *mut Scratch, p: &PiecePlan, result: i64) -> u64 {
-    let given = arg(s, p.len_arg);
+    let arg = |i| arg(s, i);
     let n = match p.len {
         len::RESULT if result > 0 => result as u64,
         len::RESULT => 0,
-        len::ARG => given,
         len::RESULT_OR_ARG if result > 0 => result as u64,
-        len::RESULT_OR_ARG => given,
-        len::ARG_X8 => (given & 0xffff) * 8,
-        len::ARG_X16 => (given & 0xffff) * 16,
-        len::ARG_X6 => (given & 0xffff) * 6,
-        len::ARG_POINTS => read_user::<u32>(given).unwrap_or(0) as u64,
+        len::ARG | len::RESULT_OR_ARG => arg(p.len_arg),
+        len::ARG_X8 => (arg(p.len_arg) & 0xffff) * 8,
+        len::ARG_X16 => (arg(p.len_arg) & 0xffff) * 16,
+        len::ARG_X6 => (arg(p.len_arg) & 0xffff) * 6,
+        len::ARG_POINTS => read_user::<u32>(arg(p.len_arg)).unwrap_or(0) as u64,
         _ => p.limit as u64,
     };
     let most = if p.limit == 0 { setting!(snaplen) as u64 } else { p.limit as u64 };

@@ -219,7 +219,7 @@ pub(super) mod table {
     pub use super::{CallSource, Compat, Condition as If, Op, Param, PieceSource, Word};
     pub use crate::schema::convert::Conversion as C;
     pub use std::mem::offset_of;
-    pub use tracer_common::plan::{FD_RESULT, PiecePlan, len, piece};
+    pub use tracer_common::plan::{FD_POINTED, FD_RESULT, PiecePlan, len, piece};
     pub use tracer_common::record::{ExitFacts, FileFacts, MemoryFacts, SocketFacts, TaskFacts};
 
     pub const fn p(op: Op, width: u8) -> Param {

@@ -3,7 +3,9 @@
 use super::decode::{has_wide_longs, source_of};
 use super::ops::{CallSource, Compat};
 use crate::schema::{EventFlags, EventType, SyscallInfo, tables};
-use tracer_common::plan::{CallPlan, FD_RESULT, PLAN_ENTRIES, PiecePlan, len, piece, program, want};
+use tracer_common::plan::{
+    CallPlan, FD_POINTED, FD_RESULT, PLAN_ENTRIES, PiecePlan, len, piece, program, want,
+};
 
 /// Which of the two events of a call are wanted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -85,7 +87,7 @@ fn args_of(place: &PiecePlan) -> u8 {
     let address = match place.kind {
         piece::IOVEC_DATA => place.arg + 2,
         _ if place.arg == FD_RESULT => 0,
-        _ => place.arg + 1,
+        _ => (place.arg & !FD_POINTED) + 1,
     };
     match place.len {
         len::FIXED | len::RESULT => address,

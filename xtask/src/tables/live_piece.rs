@@ -38,6 +38,8 @@ enum Reach {
     Plain,
     /// The plain and the vector one, and at enter.
     NotTask,
+    /// The plain and the task one, and at enter.
+    NotVector,
     Task,
     Vector,
 }
@@ -118,7 +120,7 @@ impl Pieces {
         let any = |reach| self.0.iter().any(|p| p.reach == reach);
         let programs = [
             any(Reach::Task) && (any(Reach::Plain) || any(Reach::NotTask) || any(Reach::Vector)),
-            any(Reach::Vector) && any(Reach::Plain),
+            any(Reach::Vector) && (any(Reach::Plain) || any(Reach::NotVector)),
         ];
         ensure!(!programs.contains(&true), "no program makes all of its pieces");
         let mut numbers = vec![0; self.0.len()];
@@ -170,7 +172,7 @@ fn describe(name: &str, operands: &[Expr]) -> anyhow::Result<Piece> {
         "exit" => fixed("NONE", Reach::Any),
         "task" => fixed("TASK", Reach::Task),
         "memory" => fixed("MEMORY", Reach::Plain),
-        "file" => fixed("FD_FILE", Reach::Plain),
+        "file" => fixed("FD_FILE", Reach::NotVector),
         "socket" => fixed("FD_SOCKET", Reach::NotTask),
         "msg_iov" => fixed("MSG_IOV", Reach::NotTask),
         "msg_name" => fixed("MSG_NAME", Reach::Vector),
@@ -190,7 +192,11 @@ fn describe(name: &str, operands: &[Expr]) -> anyhow::Result<Piece> {
     if let Some(operand) = operands.first() {
         let word = operand.atom()?;
         let fd = matches!(name, "file" | "socket" | "fd_path");
-        piece.arg = if fd && word == "ret" { "FD_RESULT".into() } else { argument(word)?.to_string() };
+        piece.arg = match word.strip_prefix('*') {
+            _ if fd && word == "ret" => "FD_RESULT".into(),
+            Some(pointer) if fd => format!("FD_POINTED | {}", argument(pointer)?),
+            _ => argument(word)?.to_string(),
+        };
     }
     match name {
         "str" => piece.limit = TEXT,
