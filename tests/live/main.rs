@@ -5,6 +5,7 @@ mod argument;
 mod command_line;
 mod commands;
 mod hostile;
+mod loss;
 mod strace;
 mod strace_log;
 
@@ -13,6 +14,7 @@ fn main() {
     trials.extend(command_line::trials());
     trials.extend(commands::trials());
     trials.extend(ancestry::trials());
+    trials.extend(loss::trials());
     trials.extend(strace::trials());
     trials.extend(hostile::trials());
     tracer_tests::run(trials);

@@ -1,6 +1,6 @@
 //! What is said on standard error when a run is over.
 
-use crate::source::SourceCounts;
+use crate::source::{CpuCounts, SourceCounts};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -45,6 +45,9 @@ pub fn statistics(totals: &Totals, counts: &SourceCounts) -> String {
          Elapsed time: {seconds:.3}, Captured Events: {}, {rate:.2} eps\n",
         totals.suppressed, totals.passed
     );
+    for (cpu, CpuCounts { attempted, delivered, lost }) in counts.cpus.iter().enumerate() {
+        let _ = writeln!(text, "CPU {cpu}: {attempted} attempted, {delivered} delivered, {lost} lost");
+    }
     if counts.late > 0 {
         let _ = writeln!(text, "Delivered out of order:{}", counts.late);
     }
@@ -57,7 +60,6 @@ pub fn statistics(totals: &Totals, counts: &SourceCounts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::CpuCounts;
 
     #[test]
     fn loss_names_the_cpus_that_lost() {
