@@ -111,6 +111,12 @@ pub struct Args {
     )]
     pub snaplen: u32,
 
+    /// Ring buffer of each CPU, such as 512K or 64M [default: 16M]
+    ///
+    /// Rounded up to a power of two. A larger one survives longer bursts of events.
+    #[arg(long, value_name = "SIZE", help_heading = "What to trace")]
+    pub buffer_size: Option<String>,
+
     /// Leave out programs of this name; may be given several times
     #[arg(short = 'U', long = "suppress-comm", value_name = "NAME", help_heading = "What to trace")]
     pub suppress: Vec<String>,

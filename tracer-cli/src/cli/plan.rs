@@ -121,7 +121,7 @@ impl Trace {
         };
         let template = template(&args, surroundings)?;
         let shown = template.columns().map(|column| column.field.field);
-        let live = live_options(&args, rules.filter.as_ref(), shown, &options);
+        let live = live_options(&args, rules.filter.as_ref(), shown, &options)?;
         let format = (!args.quiet).then(|| match args.json {
             true => Format::Json(JsonObject::new(&template)),
             false => Format::Text(template),
@@ -165,7 +165,7 @@ fn live_options<'a>(
     filter: Option<&Filter>,
     shown: impl Iterator<Item = &'a Field>,
     options: &ExtractOptions,
-) -> LiveOptions {
+) -> Result<LiveOptions, UsageError> {
     let selection = Selection::new(filter, shown, options);
     let defaults = ProbeOptions::default();
     let probe = ProbeOptions {
@@ -174,9 +174,32 @@ fn live_options<'a>(
         enter: selection.wants_enter(filter),
         switches: selection.wants(EventType::SCHEDSWITCH_6_E, 0),
         page_faults: args.page_faults,
+        ring_bytes: match args.buffer_size.as_deref() {
+            Some(text) => ring_bytes(text)?,
+            None => defaults.ring_bytes,
+        },
         ..defaults
     };
-    LiveOptions { probe, wants: Box::new(move |ty, code| selection.wants(ty, code)) }
+    Ok(LiveOptions { probe, wants: Box::new(move |ty, code| selection.wants(ty, code)) })
+}
+
+/// The kernel wants a power of two and whole pages; pages of up to 64 KiB exist.
+fn ring_bytes(text: &str) -> Result<u32, UsageError> {
+    const SMALLEST: u64 = 64 << 10;
+    const LARGEST: u64 = 1 << 30;
+    let (digits, shift) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 30),
+        _ => (text, 0),
+    };
+    digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(1 << shift))
+        .filter(|n| (1..=LARGEST).contains(n))
+        .and_then(|n| u32::try_from(n.max(SMALLEST).next_power_of_two()).ok())
+        .ok_or_else(|| UsageError(format!("--buffer-size needs a size up to 1G, such as 512K, not '{text}'")))
 }
 
 fn filter(text: &str) -> Result<Option<Filter>, UsageError> {
@@ -219,6 +242,18 @@ mod tests {
         match trace(words, surroundings).format {
             Some(Format::Text(template)) => template.has_escape(),
             _ => false,
+        }
+    }
+
+    #[test]
+    fn ring_sizes() {
+        let bytes = |text| ring_bytes(text).map_err(|e| e.to_string());
+        assert_eq!(bytes("1M"), Ok(1 << 20));
+        assert_eq!(bytes("5m"), Ok(8 << 20));
+        assert_eq!(bytes("1"), Ok(64 << 10));
+        assert_eq!(bytes("1G"), Ok(1 << 30));
+        for wrong in ["", "0", "2G", "M", "-1", "1T", "99999999999999999999", "16é"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
         }
     }
 
