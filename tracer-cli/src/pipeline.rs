@@ -149,6 +149,11 @@ impl Pipeline {
                     }
                     continue;
                 }
+                Next::Section => {
+                    inspector.begin_section();
+                    source.load_state(&mut inspector.state)?;
+                    continue;
+                }
                 Next::End => break,
             };
             let ts = event.ts;

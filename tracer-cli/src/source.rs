@@ -10,6 +10,9 @@ pub enum Next<'a> {
     Event(Event<'a>),
     /// Nothing for now (live): a good moment to flush. The call has already waited a little.
     Idle,
+    /// What comes next has nothing to do with what came before, such as the second of two joined
+    /// captures: the state begins anew, with [`Source::load_state`].
+    Section,
     /// There will be no more events.
     End,
 }
@@ -42,6 +45,8 @@ pub struct SourceCounts {
     pub late: u64,
     /// Pieces of memory that could not be read.
     pub unreadable: u64,
+    /// Events left out because their type is newer than the schema.
+    pub unknown: u64,
 }
 
 /// A stream of events in time order.

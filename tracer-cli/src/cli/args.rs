@@ -3,6 +3,7 @@
 //! Short options have the letters and meanings that users of sysdig know.
 
 use clap::{ArgAction, Parser, ValueEnum};
+use std::path::PathBuf;
 
 /// What is my system doing?
 ///
@@ -22,6 +23,13 @@ pub struct Args {
     /// Which events: fields compared with values, joined with and, or, not and brackets
     #[arg(value_name = "FILTER", allow_negative_numbers = true, hide = true)]
     pub words: Vec<String>,
+
+    /// Read events from a capture file instead of tracing; `-` is standard input
+    ///
+    /// Plain, gzip and zstd files of sysdig, Falco and tracer. May be given several times: the files
+    /// are read one after the other.
+    #[arg(short, long, value_name = "FILE", help_heading = "What to trace")]
+    pub read: Vec<PathBuf>,
 
     /// Shape the lines: text with %fields in it
     ///
@@ -179,6 +187,7 @@ Examples:
   tracer proc.name=cat and evt.type=openat          files that cat opens
   tracer -p '%proc.name %fd.name' evt.is_io=true    who reads and writes what
   tracer 'evt.failed=true'                          system calls that fail
+  tracer -r night.scap.gz evt.failed=true           the same, of a recording
   tracer -S -q -M 5                                 what happens most, in five seconds
   tracer doctor                                     what works on this machine, and what to do
 

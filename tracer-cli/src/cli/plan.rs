@@ -13,6 +13,7 @@ use crate::output::text::{COLOURED_TEMPLATE, DEFAULT_TEMPLATE, Format};
 use crate::pipeline::Rules;
 use crate::schema::EventType;
 use bstr::BString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The line with container columns (`-pc`).
@@ -42,7 +43,14 @@ pub struct Trace {
     pub options: ExtractOptions,
     pub unbuffered: bool,
     pub statistics: bool,
-    pub live: LiveOptions,
+    pub from: Origin,
+}
+
+/// Where the events come from.
+pub enum Origin {
+    Live(LiveOptions),
+    /// Capture files, at least one.
+    Files(Vec<PathBuf>),
 }
 
 /// A command line that means nothing, with the reason: one line, of filters and formats followed by
@@ -120,13 +128,17 @@ impl Trace {
             summary: args.summary,
         };
         let template = template(&args, surroundings)?;
-        let shown = template.columns().map(|column| column.field.field);
-        let live = live_options(&args, rules.filter.as_ref(), shown, &options)?;
+        let from = if args.read.is_empty() {
+            let shown = template.columns().map(|column| column.field.field);
+            Origin::Live(live_options(&args, rules.filter.as_ref(), shown, &options)?)
+        } else {
+            Origin::Files(args.read)
+        };
         let format = (!args.quiet).then(|| match args.json {
             true => Format::Json(JsonObject::new(&template)),
             false => Format::Text(template),
         });
-        Ok(Self { rules, format, live, options, unbuffered: args.unbuffered, statistics: args.verbose })
+        Ok(Self { rules, format, from, options, unbuffered: args.unbuffered, statistics: args.verbose })
     }
 }
 
@@ -291,11 +303,24 @@ mod tests {
         let limited = trace(&["-n", "5", "-M10", "-s", "200"], PIPE);
         assert_eq!(limited.rules.max_events, Some(5));
         assert_eq!(limited.rules.max_time, Some(Duration::from_secs(10)));
-        assert_eq!(limited.live.probe.snaplen, 200);
-        assert_eq!(trace(&["-s0"], PIPE).live.probe.snaplen, trace(&[], PIPE).live.probe.snaplen);
+        let snaplen = |trace: &Trace| match &trace.from {
+            Origin::Live(live) => Some(live.probe.snaplen),
+            Origin::Files(_) => None,
+        };
+        assert_eq!(snaplen(&limited), Some(200));
+        assert_eq!(snaplen(&trace(&["-s0"], PIPE)), snaplen(&trace(&[], PIPE)));
         for wrong in [["-n", "0"], ["-n", "x"], ["-M", "0"], ["-M", "1.5"]] {
             assert!(plan(&wrong, PIPE).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn files_take_the_place_of_the_kernel() {
+        match trace(&["-r", "a", "evt.type=read", "-rb"], PIPE).from {
+            Origin::Files(files) => assert_eq!(files, [PathBuf::from("a"), PathBuf::from("b")]),
+            Origin::Live(_) => panic!("not live"),
+        }
+        assert!(matches!(trace(&[], PIPE).from, Origin::Live(_)));
     }
 
     #[test]

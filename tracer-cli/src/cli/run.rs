@@ -2,13 +2,14 @@
 
 use super::args::Args;
 use super::list;
-use super::plan::{Plan, Surroundings, Trace};
+use super::plan::{Origin, Plan, Surroundings, Trace};
 use crate::live::LiveSource;
 use crate::live::probe::losses;
 use crate::output::report;
 use crate::output::text::Lines;
 use crate::output::{Silent, Sink};
 use crate::pipeline::Pipeline;
+use crate::scap::CaptureSource;
 use crate::source::Source;
 use crate::state::inspector::Inspector;
 use clap::Parser;
@@ -63,10 +64,16 @@ pub fn main() -> ExitCode {
 }
 
 fn trace(plan: Trace) -> anyhow::Result<()> {
-    let mut source = LiveSource::open(plan.live)?;
-    for refused in losses(source.reports()) {
-        complain(&refused);
-    }
+    let mut source: Box<dyn Source> = match plan.from {
+        Origin::Live(options) => {
+            let live = LiveSource::open(options)?;
+            for refused in losses(live.reports()) {
+                complain(&refused);
+            }
+            Box::new(live)
+        }
+        Origin::Files(files) => Box::new(CaptureSource::open(files)?),
+    };
     stop_on_signals()?;
     let mut inspector = Inspector::default();
     source.load_state(&mut inspector.state)?;
@@ -77,7 +84,7 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
         None => Box::new(Silent),
     };
     let mut pipeline = Pipeline::new(plan.rules);
-    let result = pipeline.run(&mut source, &mut inspector, sink.as_mut(), &STOP);
+    let result = pipeline.run(source.as_mut(), &mut inspector, sink.as_mut(), &STOP);
 
     let counts = source.counts();
     let printed = pipeline.summary().map_or(Ok(()), |summary| print(|out| summary.write(out)));

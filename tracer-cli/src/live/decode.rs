@@ -7,10 +7,11 @@
 use super::decode_socket as socket;
 use super::decode_task as task;
 use super::ops::{CallSource, Op, Param};
-use super::scratch::{Area, MAX_PARAMS, ParamSlots};
+use super::scratch::Area;
 use super::sources::SOURCES;
 use super::view::{View, header, u32_at};
 use crate::event::{Event, EventBits};
+use crate::param_slots::{MAX_PARAMS, ParamSlots};
 use crate::schema::convert::open_flags;
 use crate::schema::{EventType, SyscallInfo, tables};
 use std::mem::offset_of;

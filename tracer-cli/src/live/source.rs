@@ -174,6 +174,7 @@ impl Source for LiveSource {
                 .collect(),
             late: self.merge.late,
             unreadable: counters.iter().map(|c| c.faults).sum(),
+            unknown: 0,
         }
     }
 

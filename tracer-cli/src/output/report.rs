@@ -51,6 +51,9 @@ pub fn statistics(totals: &Totals, counts: &SourceCounts) -> String {
     if counts.late > 0 {
         let _ = writeln!(text, "Delivered out of order:{}", counts.late);
     }
+    if counts.unknown > 0 {
+        let _ = writeln!(text, "Of unknown types:{}", counts.unknown);
+    }
     if counts.unreadable > 0 {
         let _ = writeln!(text, "Unreadable memory:{}", counts.unreadable);
     }

@@ -63,6 +63,13 @@ impl Inspector {
         }
     }
 
+    /// Forgets everything but the time of the first event: what comes next is of another recording.
+    pub fn begin_section(&mut self) {
+        self.state = State::default();
+        self.deferred = Deferred::default();
+        self.switches.clear();
+    }
+
     /// Updates the state with `event` and says what the event is about.
     ///
     /// `look_up` is asked about threads that are not known, with their tid; it may return `None`.

@@ -1,0 +1,46 @@
+//! Memory for the parameter list of the event that a source lends out, from event to event.
+
+use std::mem::MaybeUninit;
+
+/// Most parameters of an event type.
+pub const MAX_PARAMS: usize = 32;
+
+/// Room for the parameter list of one event.
+///
+/// The list points into the record and into the decoder, so its type names a lifetime that differs
+/// from event to event; that is why its memory is kept as bytes nobody reads in between.
+pub struct ParamSlots([MaybeUninit<&'static [u8]>; MAX_PARAMS]);
+
+impl ParamSlots {
+    pub const fn new() -> Self {
+        ParamSlots([MaybeUninit::uninit(); MAX_PARAMS])
+    }
+
+    /// A list of `count` empty parameters, at most [`MAX_PARAMS`].
+    #[inline]
+    pub fn lend<'a>(&'a mut self, count: usize) -> &'a mut [&'a [u8]] {
+        let count = count.min(MAX_PARAMS);
+        let slots = &mut self.0[..count];
+        for slot in slots.iter_mut() {
+            slot.write(&[]);
+        }
+        // SAFETY: the first `count` slots were just written, and types that differ in a lifetime
+        // have one layout. What is put into the list through the result lives for 'a, during which
+        // `self` is borrowed; afterwards the slots are never read before they are written again.
+        unsafe { std::slice::from_raw_parts_mut(slots.as_mut_ptr().cast::<&'a [u8]>(), count) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_empty_again_each_time() {
+        let mut slots = ParamSlots::new();
+        let text = String::from("gone");
+        slots.lend(3)[1] = text.as_bytes();
+        drop(text);
+        assert!(slots.lend(40).iter().all(|p| p.is_empty()));
+    }
+}

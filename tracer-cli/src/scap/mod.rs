@@ -1,0 +1,27 @@
+//! Capture files: the scap block stream, as sysdig, Falco's libraries and Stratoshark write it.
+//!
+//! A file is a row of blocks (`type, length, body, length`). A *section* begins with a section
+//! header, then come blocks that say what was there before the first event (machine, interfaces,
+//! users, processes, open fds), then one block for each event. Sections may follow each other: that
+//! is what joined files look like. The whole may be compressed.
+//!
+//! Nothing that is read is believed: every length is compared with the block that it stands in, no
+//! memory is taken for more bytes than the file really has, and a fault ends the reading with its
+//! place in the file, after everything before it was delivered.
+
+mod block;
+mod body;
+mod damage;
+mod event_block;
+mod fd_list;
+mod frames;
+mod input;
+mod interface_list;
+mod machine;
+mod proc_list;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod user_list;
+
+pub use reader::CaptureSource;

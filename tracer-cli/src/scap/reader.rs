@@ -1,0 +1,341 @@
+//! A capture file as a source of events.
+
+use super::block::{self, Kind};
+use super::body::Body;
+use super::damage::{CaptureError, Damage, Fault};
+use super::event_block::Parsed;
+use super::input::Input;
+use super::{fd_list, interface_list, machine, proc_list, user_list};
+use crate::event::{Event, EventBits};
+use crate::param_slots::ParamSlots;
+use crate::source::{LookUp, Next, Source, SourceCounts, SourceError};
+use crate::state::State;
+use std::collections::VecDeque;
+use std::path::PathBuf;
+
+const BYTE_ORDER: u32 = 0x1A2B_3C4D;
+/// Newest major version of sections. Minor ones never mattered.
+const MAX_MAJOR: u16 = 1;
+
+/// Most threads, and fds of all of them, that are taken from the lists of a section.
+const MAX_THREADS: usize = 262_144;
+const MAX_FDS: usize = 1 << 20;
+
+/// One capture file or several, read one after the other.
+pub struct CaptureSource {
+    input: Input,
+    /// Files to be read after this one.
+    later: VecDeque<PathBuf>,
+    slots: ParamSlots,
+    /// Length of the block that the event lent out is in.
+    lent: usize,
+    stopped: bool,
+    last_ts: u64,
+    counts: SourceCounts,
+}
+
+/// What a look at the next block found.
+enum Found {
+    /// It is at the start of the window.
+    Event(Parsed),
+    /// A section begins, here or in the next file.
+    Section,
+    End,
+}
+
+impl CaptureSource {
+    /// Opens the first of `files`; `-` is standard input.
+    ///
+    /// # Errors
+    /// No file is named, or the first cannot be opened.
+    pub fn open(files: impl IntoIterator<Item = PathBuf>) -> Result<Self, SourceError> {
+        let mut later: VecDeque<PathBuf> = files.into_iter().collect();
+        let first = later.pop_front().ok_or_else(|| SourceError::Failed("no file to read".to_owned()))?;
+        Ok(Self::of(Input::open(&first)?, later))
+    }
+
+    pub(super) fn of(input: Input, later: VecDeque<PathBuf>) -> Self {
+        Self {
+            input,
+            later,
+            slots: ParamSlots::new(),
+            lent: 0,
+            stopped: false,
+            last_ts: 0,
+            counts: SourceCounts::default(),
+        }
+    }
+
+    /// Finds the next event or section.
+    #[inline]
+    fn find(&mut self) -> Result<Found, CaptureError> {
+        loop {
+            let Some((kind, len)) = self.header()? else {
+                let Some(next) = self.later.pop_front() else { return Ok(Found::End) };
+                self.input = Input::open(&next)?;
+                return Ok(Found::Section);
+            };
+            match kind {
+                Kind::Event(event) => {
+                    let body = self.whole(kind, len)?;
+                    let parsed = Parsed::read(body, event).map_err(|fault| self.damaged(kind, fault))?;
+                    self.lent = len as usize;
+                    match parsed {
+                        Some(parsed) => return Ok(Found::Event(parsed)),
+                        None => {
+                            self.counts.unknown += 1;
+                            self.input.advance(std::mem::take(&mut self.lent));
+                        }
+                    }
+                }
+                Kind::Section => return Ok(Found::Section),
+                // Behind the first event only private blocks of some program can be meant to be there.
+                _ => self.skip(kind, len)?,
+            }
+        }
+    }
+
+    /// Kind and total length of the next block; `None` at the end of the file.
+    #[inline]
+    fn header(&mut self) -> Result<Option<(Kind, u32)>, CaptureError> {
+        if !self.input.has(block::HEADER) {
+            let left = self.input.window().len() as u64;
+            return match self.input.failure() {
+                Some(cause) => Err(self.unreadable(cause)),
+                None if left == 0 => Ok(None),
+                None => Err(self.damaged_between(Fault::NoHeader { left })),
+            };
+        }
+        let (code, len) = match *self.input.window() {
+            [a, b, c, d, e, f, g, h, ..] => {
+                (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
+            }
+            _ => return Ok(None),
+        };
+        let kind = Kind::of(code);
+        if (len as usize) < block::HEADER + block::TRAILER {
+            return Err(self.damaged(kind, Fault::TooShort { len }));
+        }
+        if len > kind.max_len() {
+            return Err(self.damaged(kind, Fault::TooLong { len }));
+        }
+        Ok(Some((kind, len)))
+    }
+
+    /// The body of a block that is to be in the window as a whole.
+    #[inline]
+    fn whole(&mut self, kind: Kind, len: u32) -> Result<&[u8], CaptureError> {
+        let total = len as usize;
+        if !self.input.has(total) {
+            let missing = total.saturating_sub(self.input.window().len()) as u64;
+            return Err(self.damaged(kind, Fault::Cut { missing }));
+        }
+        let end = total - block::TRAILER;
+        let trailer = trailer(self.input.window().get(end..));
+        if trailer != len {
+            return Err(self.damaged(kind, Fault::Trailer { header: len, trailer }));
+        }
+        Ok(self.input.window().get(block::HEADER..end).unwrap_or_default())
+    }
+
+    fn skip(&mut self, kind: Kind, len: u32) -> Result<(), CaptureError> {
+        self.list(kind, len, |_| Ok(()))
+    }
+
+    /// Reads a block piece by piece with `read`; what that leaves is left out.
+    fn list<T>(
+        &mut self,
+        kind: Kind,
+        len: u32,
+        read: impl FnOnce(&mut Body<'_>) -> Result<T, Fault>,
+    ) -> Result<T, CaptureError> {
+        let start = self.input.offset();
+        self.input.advance(block::HEADER);
+        let mut body = Body::new(&mut self.input, u64::from(len) - (block::HEADER + block::TRAILER) as u64);
+        let result = read(&mut body).and_then(|value| body.finish().map(|()| value)).and_then(|value| {
+            let mut end = Body::new(&mut self.input, block::TRAILER as u64);
+            match end.u32("length at the end")? {
+                trailer if trailer == len => Ok(value),
+                trailer => Err(Fault::Trailer { header: len, trailer }),
+            }
+        });
+        result.map_err(|fault| self.fault(Some((kind, start)), fault))
+    }
+
+    /// Reads the section header that comes now.
+    fn section(&mut self) -> Result<(), CaptureError> {
+        let is_first = self.input.offset() == 0;
+        let file = self.input.name.clone();
+        let not_a_capture = |what: String| Err(CaptureError::NotACapture { file: file.clone(), what });
+        if is_first && !self.input.has(block::HEADER) {
+            return match (self.input.failure(), self.input.window().len()) {
+                (Some(cause), _) => Err(self.unreadable(cause)),
+                (None, 0) => Err(CaptureError::Empty { file }),
+                (None, _) => not_a_capture("it is too short".to_owned()),
+            };
+        }
+        if is_first && self.input.window().first_chunk() != Some(&block::SECTION.to_le_bytes()) {
+            return not_a_capture("it does not begin with a section header".to_owned());
+        }
+        let Some((kind, len)) = self.header()? else { return Ok(()) };
+        let (magic, major, minor) = self.list(kind, len, |body| {
+            Ok((body.u32("byte order")?, body.u16("version")?, body.u16("version")?))
+        })?;
+        if magic == BYTE_ORDER.swap_bytes() {
+            return not_a_capture("it was written on a machine with the other byte order".to_owned());
+        }
+        if magic != BYTE_ORDER {
+            return not_a_capture(format!("invalid magic number {magic:#x}"));
+        }
+        if major > MAX_MAJOR {
+            return not_a_capture(format!("version {major}.{minor} is newer than this program"));
+        }
+        Ok(())
+    }
+
+    /// Reads what a section says before its first event.
+    fn lists(&mut self, state: &mut State) -> Result<(), CaptureError> {
+        let mut fds = 0;
+        loop {
+            let Some((kind, len)) = self.header()? else { break };
+            match kind {
+                Kind::Event(_) | Kind::Section => break,
+                Kind::Machine => state.machine = self.list(kind, len, machine::read)?,
+                Kind::Interfaces { sized } => {
+                    self.list(kind, len, |body| {
+                        interface_list::read(body, sized, &mut state.local_addresses)
+                    })?;
+                }
+                Kind::Users { sized } => {
+                    self.list(kind, len, |body| user_list::read(body, sized, &mut state.users))?;
+                }
+                Kind::Processes(version) => self.list(kind, len, |body| {
+                    proc_list::read(body, version, |thread| {
+                        if state.len() < MAX_THREADS {
+                            state.insert(thread);
+                        } else {
+                            state.counts.threads_evicted += 1;
+                        }
+                    })
+                })?,
+                Kind::Fds { sized } => self.list(kind, len, |body| {
+                    let tid = body.i64("tid")?;
+                    let key = state.find(tid);
+                    let mut not_kept = 0;
+                    fd_list::read(body, sized, |fd, info| {
+                        let thread = key.and_then(|key| state.thread_mut(key));
+                        let kept = fds < MAX_FDS && thread.is_some_and(|thread| thread.fds.insert(fd, info));
+                        fds += usize::from(kept);
+                        not_kept += u64::from(!kept);
+                    })?;
+                    state.counts.fds_not_kept += not_kept;
+                    Ok(())
+                })?,
+                Kind::Other(_) => self.skip(kind, len)?,
+            }
+        }
+        state.orient_connections();
+        Ok(())
+    }
+
+    /// The error for a fault in the block at the start of the window.
+    #[cold]
+    fn damaged(&mut self, kind: Kind, fault: Fault) -> CaptureError {
+        let start = self.input.offset();
+        self.fault(Some((kind, start)), fault)
+    }
+
+    #[cold]
+    fn damaged_between(&mut self, fault: Fault) -> CaptureError {
+        self.fault(None, fault)
+    }
+
+    #[cold]
+    fn fault(&mut self, block: Option<(Kind, u64)>, fault: Fault) -> CaptureError {
+        // When something is missing, why it could not be read says more.
+        if let Some(cause) = self.input.failure() {
+            return self.unreadable(cause);
+        }
+        CaptureError::Damaged {
+            file: self.input.name.clone(),
+            at: self.input.offset(),
+            unit: self.input.unit(),
+            what: Damage { block, fault },
+        }
+    }
+
+    #[cold]
+    fn unreadable(&self, cause: std::io::Error) -> CaptureError {
+        CaptureError::Read {
+            file: self.input.name.clone(),
+            at: self.input.offset() + self.input.window().len() as u64,
+            unit: self.input.unit(),
+            cause,
+        }
+    }
+}
+
+#[inline]
+fn trailer(bytes: Option<&[u8]>) -> u32 {
+    bytes.and_then(<[u8]>::first_chunk).copied().map_or(0, u32::from_le_bytes)
+}
+
+impl From<CaptureError> for SourceError {
+    fn from(error: CaptureError) -> Self {
+        SourceError::Failed(error.to_string())
+    }
+}
+
+impl Source for CaptureSource {
+    fn load_state(&mut self, state: &mut State) -> Result<(), SourceError> {
+        self.section()?;
+        self.lists(state)?;
+        Ok(())
+    }
+
+    #[inline]
+    fn next(&mut self) -> Result<Next<'_>, SourceError> {
+        self.input.advance(std::mem::take(&mut self.lent));
+        if self.stopped {
+            return Ok(Next::End);
+        }
+        let parsed = match self.find()? {
+            Found::Event(parsed) => parsed,
+            Found::Section => return Ok(Next::Section),
+            Found::End => return Ok(Next::End),
+        };
+        let is_late = parsed.ts < self.last_ts;
+        self.counts.late += u64::from(is_late);
+        self.last_ts = parsed.ts;
+        let end = self.lent.saturating_sub(block::TRAILER);
+        let body = self.input.window().get(block::HEADER..end).unwrap_or_default();
+        let params = self.slots.lend(parsed.params);
+        parsed.params(body, params);
+        let mut bits = parsed.bits;
+        bits.set(EventBits::LATE, is_late);
+        Ok(Next::Event(Event {
+            num: 0,
+            ts: parsed.ts,
+            tid: parsed.tid,
+            pid: 0,
+            cpu: parsed.cpu,
+            ty: parsed.ty,
+            bits,
+            unreadable: 0,
+            params,
+        }))
+    }
+
+    fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    fn counts(&mut self) -> SourceCounts {
+        self.counts.clone()
+    }
+
+    /// The threads of this machine are not those of the capture.
+    fn look_up(&self) -> LookUp {
+        Box::new(|_| None)
+    }
+}
