@@ -43,10 +43,12 @@ pub struct SourceCounts {
     pub cpus: Vec<CpuCounts>,
     /// Events delivered after one with a later time.
     pub late: u64,
-    /// Pieces of memory that could not be read.
+    /// Parameters whose memory could not be read.
     pub unreadable: u64,
     /// Events left out because their type is newer than the schema.
     pub unknown: u64,
+    /// Records that could not be understood: 0 unless probe and tracer disagree.
+    pub malformed: u64,
 }
 
 /// A stream of events in time order.

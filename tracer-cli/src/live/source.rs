@@ -45,9 +45,11 @@ pub struct LiveSource {
     decoder: Decoder,
     /// What to add to a record's time for ns since the epoch.
     boot_to_epoch: u64,
+    /// Records came since the last wait. The clock is asked when waiting, not for every record.
+    active: bool,
     last_record: Instant,
     stopping: Option<Instant>,
-    /// Records that could not be understood; always 0 unless probe and tracer disagree.
+    unreadable: u64,
     malformed: u64,
 }
 
@@ -68,8 +70,10 @@ impl LiveSource {
             merge,
             decoder: Decoder::new(),
             boot_to_epoch: boot_to_epoch(),
+            active: false,
             last_record: Instant::now(),
             stopping: None,
+            unreadable: 0,
             malformed: 0,
         })
     }
@@ -80,7 +84,10 @@ impl LiveSource {
     }
 
     /// Sleeps until there may be records.
-    fn wait(&self, found: &Found) {
+    fn wait(&mut self, found: &Found) {
+        if std::mem::take(&mut self.active) {
+            self.last_record = Instant::now();
+        }
         if let Found::NotBefore(due) = found {
             let now = boot_time();
             std::thread::sleep(Duration::from_nanos(due.saturating_sub(now)));
@@ -117,41 +124,35 @@ impl Source for LiveSource {
     }
 
     fn next(&mut self) -> Result<Next<'_>, SourceError> {
-        loop {
-            let drained = self.stopping.is_some_and(|since| since.elapsed() >= LAST_WAIT);
-            match self.merge.next(drained) {
-                Found::Record(ring, late) => {
-                    self.last_record = Instant::now();
-                    let cpu = ring as u16;
-                    // The borrow checker does not see that only the returned path keeps the borrow.
-                    let decoder: *mut Decoder = &mut self.decoder;
-                    let merge: *mut Merge = &mut self.merge;
-                    // SAFETY: both belong to `self`, which the returned event keeps borrowed; when
-                    // nothing is returned the references end with this arm.
-                    let decoded = unsafe {
-                        (*merge)
-                            .record(ring)
-                            .and_then(|record| (*decoder).decode(cpu, record, self.boot_to_epoch))
-                    };
-                    match decoded {
-                        Some(mut event) => {
-                            event.bits.set(EventBits::LATE, late);
-                            return Ok(Next::Event(event));
-                        }
-                        None => self.malformed += 1,
-                    }
+        let drained = self.stopping.is_some_and(|since| since.elapsed() >= LAST_WAIT);
+        let (ring, late) = match self.merge.next(drained) {
+            Found::Record(ring, late) => (ring, late),
+            _ if drained => return Ok(Next::End),
+            found => {
+                if self.stopping.is_some() {
+                    std::thread::sleep(Duration::from_millis(1));
+                } else {
+                    self.wait(&found);
                 }
-                _ if drained => return Ok(Next::End),
-                found => {
-                    if self.stopping.is_some() {
-                        std::thread::sleep(Duration::from_millis(1));
-                    } else {
-                        self.wait(&found);
-                    }
-                    return Ok(Next::Idle);
-                }
+                return Ok(Next::Idle);
             }
-        }
+        };
+        self.active = true;
+        let decoded = self
+            .merge
+            .record(ring)
+            .and_then(|record| self.decoder.decode(ring as u16, record, self.boot_to_epoch));
+        Ok(match decoded {
+            Some(mut event) => {
+                event.bits.set(EventBits::LATE, late);
+                self.unreadable += u64::from(event.unreadable.count_ones());
+                Next::Event(event)
+            }
+            None => {
+                self.malformed += 1;
+                Next::Idle
+            }
+        })
     }
 
     fn stop(&mut self) {
@@ -173,7 +174,8 @@ impl Source for LiveSource {
                 })
                 .collect(),
             late: self.merge.late,
-            unreadable: counters.iter().map(|c| c.faults).sum(),
+            unreadable: self.unreadable,
+            malformed: self.malformed,
             unknown: 0,
         }
     }

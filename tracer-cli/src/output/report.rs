@@ -57,6 +57,9 @@ pub fn statistics(totals: &Totals, counts: &SourceCounts) -> String {
     if counts.unreadable > 0 {
         let _ = writeln!(text, "Unreadable memory:{}", counts.unreadable);
     }
+    if counts.malformed > 0 {
+        let _ = writeln!(text, "Malformed records:{}", counts.malformed);
+    }
     text
 }
 
