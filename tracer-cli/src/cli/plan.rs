@@ -182,7 +182,11 @@ fn live_options<'a>(
     let defaults = ProbeOptions::default();
     let probe = ProbeOptions {
         // 0 always meant that the default stays.
-        snaplen: if args.snaplen == 0 { defaults.snaplen } else { args.snaplen },
+        snaplen: match args.snaplen {
+            _ if !selection.wants_data() => 0,
+            0 => defaults.snaplen,
+            bytes => bytes,
+        },
         enter: selection.wants_enter(filter),
         switches: selection.wants(EventType::SCHEDSWITCH_6_E, 0),
         page_faults: args.page_faults,

@@ -1,7 +1,7 @@
 //! Which events the kernel is to deliver: those that the filter can let through, and what the
 //! fields that are asked for need besides.
 
-use crate::fields::table::TimeMode;
+use crate::fields::table::{Class, TimeMode};
 use crate::fields::{ExtractOptions, Field};
 use crate::filter::{EventSet, Filter};
 use crate::schema::EventType;
@@ -12,6 +12,8 @@ pub struct Selection {
     events: EventSet,
     /// The time between enter and exit is asked for, so that enters are needed wherever exits are.
     needs_latency: bool,
+    /// What is read and written is asked for.
+    needs_data: bool,
 }
 
 impl Selection {
@@ -27,9 +29,11 @@ impl Selection {
                 || (field.name == "evt.outputtime" && options.time == TimeMode::Delta)
         };
         let filter_fields = filter.map(Filter::fields).unwrap_or_default();
+        let used: Vec<&Field> = shown.chain(filter_fields.iter().copied()).collect();
         Self {
             events: filter.map_or_else(EventSet::all, |filter| filter.event_types().clone()),
-            needs_latency: shown.chain(filter_fields.iter().copied()).any(is_latency),
+            needs_latency: used.iter().copied().any(is_latency),
+            needs_data: used.iter().copied().any(reads_data),
         }
     }
 
@@ -46,9 +50,25 @@ impl Selection {
         }
     }
 
+    /// Whether the contents of buffers are wanted: copying them is the dearest part of a record.
+    pub fn wants_data(&self) -> bool {
+        self.needs_data
+    }
+
     /// Whether any enter event of a system call is wanted.
     pub fn wants_enter(&self, filter: Option<&Filter>) -> bool {
         self.needs_latency || filter.is_none_or(Filter::needs_enter)
+    }
+}
+
+/// Whether a field can depend on the data of a read or a write.
+fn reads_data(field: &Field) -> bool {
+    match field.class {
+        Class::Process | Class::User | Class::Group | Class::Fd | Class::FsPath | Class::Evt => false,
+        Class::EvtSyscall => {
+            ["evt.arg", "evt.rawarg", "evt.info", "evt.buf"].iter().any(|p| field.name.starts_with(p))
+        }
+        _ => true,
     }
 }
 
@@ -101,6 +121,21 @@ mod tests {
             let (some, enter) = selection(filter, &[shown], time);
             assert!(enter && some.wants(OPENAT_E, 0) && some.wants(OPENAT_X, 0), "{filter} {shown}");
             assert!(!some.wants(EventType::SYSCALL_CLOSE_E, 0), "{filter} {shown}");
+        }
+    }
+
+    #[test]
+    fn data_is_copied_for_those_who_look_at_it() {
+        for (filter, shown, wanted) in [
+            ("", "evt.info", true),
+            ("", "evt.args", true),
+            ("evt.buffer contains SELECT", "proc.name", true),
+            ("evt.arg.data contains x", "proc.name", true),
+            ("fd.name contains log", "proc.name", false),
+            ("evt.rawres > 0", "evt.outputtime", false),
+        ] {
+            let (some, _) = selection(filter, &[shown], TimeMode::Hour);
+            assert_eq!(some.wants_data(), wanted, "{filter} {shown}");
         }
     }
 
