@@ -39,7 +39,8 @@ fn cpus(summary: &str) -> Result<Vec<Cpu>> {
 }
 
 fn every_lost_event_is_counted() -> Result<Completion> {
-    let mut tracer = Tracer::start_seeing(&["-v", "-p", "*%evt.cpu %evt.args"], "evt.num exists")?;
+    let options = ["-v", "--buffer-size", "65536", "-p", "*%evt.cpu %evt.args"];
+    let mut tracer = Tracer::start_seeing(&options, "evt.num exists")?;
     // A tracer that does not read loses events whatever the size of its rings.
     // SAFETY: kill has no memory preconditions; the child has not been waited for.
     unsafe { libc::kill(tracer.id() as i32, libc::SIGSTOP) };

@@ -306,7 +306,7 @@ pub(super) static SOURCES: &[Option<CallSource>] = &[
     Some(CallSource {
         args: 0,
         pieces: &[
-            m(piece::FD_FILE, FD_POINTED | 0, len::FIXED, 0, 2, 0, Same),
+            m(piece::FD_FILE, FD_POINTED, len::FIXED, 0, 2, 0, Same),
             m(piece::BUF, 0, len::FIXED, 0, 2, 8, Same),
         ],
         enter: &[],
@@ -2007,7 +2007,7 @@ pub(super) static SOURCES: &[Option<CallSource>] = &[
     Some(CallSource {
         args: 2,
         pieces: &[
-            m(piece::FD_FILE, FD_POINTED | 0, len::FIXED, 0, 2, 0, Same),
+            m(piece::FD_FILE, FD_POINTED, len::FIXED, 0, 2, 0, Same),
             m(piece::BUF, 0, len::FIXED, 0, 2, 8, Same),
         ],
         enter: &[],

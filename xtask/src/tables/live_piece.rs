@@ -194,7 +194,10 @@ fn describe(name: &str, operands: &[Expr]) -> anyhow::Result<Piece> {
         let fd = matches!(name, "file" | "socket" | "fd_path");
         piece.arg = match word.strip_prefix('*') {
             _ if fd && word == "ret" => "FD_RESULT".into(),
-            Some(pointer) if fd => format!("FD_POINTED | {}", argument(pointer)?),
+            Some(pointer) if fd => match argument(pointer)? {
+                0 => "FD_POINTED".into(),
+                n => format!("FD_POINTED | {n}"),
+            },
             _ => argument(word)?.to_string(),
         };
     }
