@@ -59,6 +59,10 @@ fn read_entry(body: &mut Body<'_>, sized: bool) -> Result<(i64, FdInfo), Fault> 
             let dest_ptr = body.u64("address of a socket")?;
             info.socket = Some(Box::new(Socket { l4: L4::None, source_ptr, dest_ptr, ..Socket::default() }));
             info.name = name(body)?;
+            // Names from /proc/net/unix come with the end of their line.
+            if info.name.last() == Some(&b'\n') {
+                info.name.pop();
+            }
         }
         16 => {
             info.open_flags = body.u32("open flags")?;

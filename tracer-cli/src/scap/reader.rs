@@ -8,6 +8,7 @@ use super::input::Input;
 use super::{fd_list, interface_list, machine, proc_list, user_list};
 use crate::event::{Event, EventBits};
 use crate::param_slots::ParamSlots;
+use crate::schema::EventType;
 use crate::source::{LookUp, Next, Source, SourceCounts, SourceError};
 use crate::state::State;
 use std::collections::VecDeque;
@@ -30,6 +31,8 @@ pub struct CaptureSource {
     /// Length of the block that the event lent out is in.
     lent: usize,
     stopped: bool,
+    /// No event of the section but notes about containers and users has come yet.
+    leading: bool,
     last_ts: u64,
     counts: SourceCounts,
 }
@@ -61,6 +64,7 @@ impl CaptureSource {
             slots: ParamSlots::new(),
             lent: 0,
             stopped: false,
+            leading: true,
             last_ts: 0,
             counts: SourceCounts::default(),
         }
@@ -235,6 +239,7 @@ impl CaptureSource {
             }
         }
         state.orient_connections();
+        self.leading = true;
         Ok(())
     }
 
@@ -275,6 +280,23 @@ impl CaptureSource {
     }
 }
 
+/// Recorders write what they know of containers and users as events before all others: they belong
+/// to the lists and nobody sees them.
+fn is_initial(ty: EventType) -> bool {
+    use EventType as E;
+    matches!(
+        ty,
+        E::CONTAINER_E
+            | E::CONTAINER_JSON_E
+            | E::CONTAINER_JSON_2_E
+            | E::USER_ADDED_E
+            | E::USER_DELETED_E
+            | E::GROUP_ADDED_E
+            | E::GROUP_DELETED_E
+            | E::ASYNCEVENT_E
+    )
+}
+
 #[inline]
 fn trailer(bytes: Option<&[u8]>) -> u32 {
     bytes.and_then(<[u8]>::first_chunk).copied().map_or(0, u32::from_le_bytes)
@@ -313,6 +335,10 @@ impl Source for CaptureSource {
         parsed.params(body, params);
         let mut bits = parsed.bits;
         bits.set(EventBits::LATE, is_late);
+        self.leading &= is_initial(parsed.ty);
+        if self.leading {
+            bits |= EventBits::STATE_ONLY;
+        }
         Ok(Next::Event(Event {
             num: 0,
             ts: parsed.ts,

@@ -8522,7 +8522,7 @@ pub static SYSCALLS_IA32: &[Option<SyscallInfo>] = &[
 
 /// Names of system calls by the schema's own code ([`SyscallInfo::code`]).
 pub static SYSCALL_NAMES: &[Option<&str>] = &[
-    Some("unknown"),
+    Some("<unknown>"),
     Some("restart_syscall"),
     Some("exit"),
     Some("read"),

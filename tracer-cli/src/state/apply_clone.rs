@@ -119,14 +119,16 @@ fn clone_in_child(
     let is_thread = flags & clone_flags::THREAD != 0 || pid != tid;
     let mut child = Thread::new(tid, pid);
     child.ptid = ptid;
-    match state.by_tid(if is_thread { pid } else { ptid }) {
-        Some(source) => inherit(&mut child, source, state.process_of(source), is_thread),
-        None => {
-            state.counts.proc_lookups += 1;
-            if let Some(known) = look_up(tid).filter(|known| known.tid == tid) {
-                child = *known;
-            }
+    let source = if is_thread { pid } else { ptid };
+    if state.by_tid(source).is_none_or(|source| source.flags.contains(ThreadFlags::UNKNOWN)) {
+        state.counts.proc_lookups += 1;
+        match look_up(tid).filter(|known| known.tid == tid) {
+            Some(known) => child = *known,
+            None => learn_source(state, event, layout, source, is_thread),
         }
+    }
+    if let Some(source) = state.by_tid(source) {
+        inherit(&mut child, source, state.process_of(source), is_thread);
     }
     child.flags |= ThreadFlags::FROM_CHILD;
     if let Some(vtid) = event.i64(layout.ids) {
@@ -138,6 +140,26 @@ fn clone_in_child(
         child.pidns_init_start_ts = state.machine.boot_ts.saturating_add(in_namespace);
     }
     add_child(state, event, layout, child);
+}
+
+/// Nothing is known of the process that the child is a thread of, or of its parent; what the event
+/// says of the child tells most of it.
+fn learn_source(state: &mut State, event: &Event<'_>, layout: &CloneLayout, tid: i64, is_thread: bool) {
+    if tid <= 0 {
+        return;
+    }
+    let mut source = state.remove(tid).unwrap_or_else(|| Box::new(Thread::unknown(tid, tid)));
+    describe(&mut source, event, layout);
+    if is_thread {
+        source.ptid = event.i64(5).unwrap_or(source.ptid);
+        if let Some(vpid) = event.i64(layout.ids.saturating_add(1)) {
+            (source.vtid, source.vpid) = (vpid, vpid);
+            source.flags.set(ThreadFlags::IN_PID_NS, vpid != tid);
+        }
+    }
+    source.flags.remove(ThreadFlags::UNKNOWN);
+    source.last_access = event.ts;
+    state.insert_boxed(source);
 }
 
 /// What a child has in common with its parent, or a thread with its process.

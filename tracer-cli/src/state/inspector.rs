@@ -8,7 +8,7 @@ use super::enter_params::EnterParams;
 use super::plan::{Action, Bind, Plan};
 use super::step::{Deferred, Step};
 use super::thread::{Thread, ThreadFlags};
-use super::{Binding, State, ThreadKey, apply_clone, apply_process};
+use super::{Binding, State, ThreadKey, apply_clone, apply_container, apply_process};
 use crate::event::Event;
 use crate::schema::{Class, EventType};
 
@@ -111,6 +111,7 @@ impl Inspector {
             }
             Action::User(added) => apply_user(&mut self.state, event, added),
             Action::Group(added) => apply_group(&mut self.state, event, added),
+            Action::Container => binding.thread = apply_container::note(&mut self.state, event),
             Action::None | Action::Thread(_) => {}
         }
 

@@ -2,6 +2,7 @@
 //! filters and sinks read [`State`] through a [`Context`].
 
 mod apply_clone;
+mod apply_container;
 mod apply_file;
 mod apply_process;
 mod apply_socket;
@@ -31,6 +32,8 @@ pub struct State {
     threads: Vec<Option<Box<Thread>>>,
     free: Vec<u32>,
     by_tid: FxHashMap<i64, u32>,
+    /// The thread of events that no thread made; it is not in `by_tid`.
+    stand_in: Option<u32>,
     /// Parent process → its child processes.
     children: FxHashMap<i64, Vec<i64>>,
     /// Threads in the table whose main thread is not.
@@ -164,6 +167,18 @@ impl State {
         });
         self.threads[index as usize] = Some(thread);
         self.by_tid.insert(tid, index);
+        ThreadKey(index)
+    }
+
+    /// Keeps `thread` as the one of an event that no thread made; it cannot be found by its number.
+    fn set_stand_in(&mut self, thread: Thread) -> ThreadKey {
+        let index = *self.stand_in.get_or_insert_with(|| {
+            self.threads.push(None);
+            (self.threads.len() - 1) as u32
+        });
+        if let Some(slot) = self.threads.get_mut(index as usize) {
+            *slot = Some(Box::new(thread));
+        }
         ThreadKey(index)
     }
 

@@ -26,6 +26,8 @@ pub(super) enum Action {
     /// A user or a group was added (`true`) or deleted.
     User(bool),
     Group(bool),
+    /// A note about a container.
+    Container,
 }
 
 /// What to do with the events of a type.
@@ -147,6 +149,7 @@ fn action_of(ty: EventType) -> Action {
         E::USER_DELETED_E => return Action::User(false),
         E::GROUP_ADDED_E => return Action::Group(true),
         E::GROUP_DELETED_E => return Action::Group(false),
+        E::CONTAINER_E | E::CONTAINER_JSON_E | E::CONTAINER_JSON_2_E => return Action::Container,
 
         E::SYSCALL_EXECVE_8_X | E::SYSCALL_EXECVE_13_X => process::exec_8,
         E::SYSCALL_EXECVE_14_X => process::exec_14,
