@@ -1,7 +1,7 @@
 //! Notes about containers.
 //!
 //! They come from the recorder, not from a thread. Readers of captures expect a name all the same,
-//! so such an event has a thread of its own: number 0, called after the container.
+//! so such an event has a thread of its own, called after the container.
 
 use super::thread::Thread;
 use super::{State, ThreadKey};
@@ -17,7 +17,7 @@ pub(super) fn note(state: &mut State, event: &Event<'_>) -> Option<ThreadKey> {
     };
     let mut comm = BString::from("container:");
     comm.extend_from_slice(&id);
-    Some(state.set_stand_in(Thread { comm, ..Thread::new(0, 0) }))
+    Some(state.set_stand_in(Thread { comm, ..Thread::new(event.tid, event.tid) }))
 }
 
 /// The id in `{"container": {"id": …}}`.

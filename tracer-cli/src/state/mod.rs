@@ -32,8 +32,8 @@ pub struct State {
     threads: Vec<Option<Box<Thread>>>,
     free: Vec<u32>,
     by_tid: FxHashMap<i64, u32>,
-    /// The thread of events that no thread made; it is not in `by_tid`.
-    stand_in: Option<u32>,
+    /// The thread of an event that no thread made.
+    stand_in: Option<Box<Thread>>,
     /// Parent process → its child processes.
     children: FxHashMap<i64, Vec<i64>>,
     /// Threads in the table whose main thread is not.
@@ -74,6 +74,11 @@ pub struct StateCounts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ThreadKey(u32);
 
+impl ThreadKey {
+    /// Of the thread that is in no table.
+    const STAND_IN: ThreadKey = ThreadKey(u32::MAX);
+}
+
 impl State {
     #[inline]
     pub fn find(&self, tid: i64) -> Option<ThreadKey> {
@@ -82,7 +87,10 @@ impl State {
 
     #[inline]
     pub fn thread(&self, key: ThreadKey) -> Option<&Thread> {
-        self.threads.get(key.0 as usize)?.as_deref()
+        match self.threads.get(key.0 as usize) {
+            Some(thread) => thread.as_deref(),
+            None => self.stand_in.as_deref(),
+        }
     }
 
     #[inline]
@@ -172,14 +180,8 @@ impl State {
 
     /// Keeps `thread` as the one of an event that no thread made; it cannot be found by its number.
     fn set_stand_in(&mut self, thread: Thread) -> ThreadKey {
-        let index = *self.stand_in.get_or_insert_with(|| {
-            self.threads.push(None);
-            (self.threads.len() - 1) as u32
-        });
-        if let Some(slot) = self.threads.get_mut(index as usize) {
-            *slot = Some(Box::new(thread));
-        }
-        ThreadKey(index)
+        self.stand_in = Some(Box::new(thread));
+        ThreadKey::STAND_IN
     }
 
     /// Forgets the thread with this tid; other threads of its process stay.
