@@ -1,0 +1,87 @@
+//! The default output, line by line.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use tracer_tests::{Completion, Needs, Trial, live};
+
+use crate::differences::{Difference, explain, is_miscounted, of_capture};
+use crate::sysdig::{captures, name_of, pair, sysdig, tracer, without_number};
+
+/// Lines that must be equal or explained, of 100.
+const GOAL: f64 = 99.9;
+
+pub fn trials() -> Vec<Trial> {
+    vec![live("default output is that of sysdig", &[Needs::Program("sysdig")], default_output)]
+}
+
+/// What came out for one capture.
+#[derive(Default)]
+struct Row {
+    lines: usize,
+    equal: usize,
+    explained: usize,
+    /// Some lines that are neither.
+    wrong: Vec<String>,
+}
+
+impl Row {
+    fn percent(&self) -> f64 {
+        if self.lines == 0 { 100.0 } else { 100.0 * (self.equal + self.explained) as f64 / self.lines as f64 }
+    }
+}
+
+fn default_output() -> Result<Completion> {
+    let mut below = Vec::new();
+    println!("{:>7} {:>7} {:>9} {:>8}  capture", "lines", "equal", "explained", "percent");
+    for capture in captures()? {
+        let name = name_of(&capture);
+        let Some(row) = compare(&capture, &name)? else {
+            println!("{:>7} {:>7} {:>9} {:>8}  {name}: sysdig does not read it", "", "", "", "");
+            continue;
+        };
+        println!("{:>7} {:>7} {:>9} {:>8.3}  {name}", row.lines, row.equal, row.explained, row.percent());
+        for line in &row.wrong {
+            println!("{line}");
+        }
+        if row.percent() < GOAL {
+            below.push(name);
+        }
+    }
+    if !below.is_empty() {
+        bail!("fewer than {GOAL} % of the lines are equal in {}", below.join(", "));
+    }
+    Ok(Completion::Completed)
+}
+
+fn compare(capture: &Path, name: &str) -> Result<Option<Row>> {
+    let Some(theirs) = sysdig(capture, &[])? else { return Ok(None) };
+    let ours = tracer(capture, &[])?;
+    let differences = of_capture(name)?;
+    let by_number = !is_miscounted(name);
+    let pairs = pair(&theirs, &ours, by_number);
+    let mut row = Row { lines: theirs.len(), ..Row::default() };
+    for (theirs, ours) in &pairs.both {
+        let (theirs, ours) =
+            if by_number { (*theirs, *ours) } else { (without_number(theirs), without_number(ours)) };
+        judge(&mut row, &differences, theirs, ours);
+    }
+    let alone = |line: &&[u8]| format!("  only {}", String::from_utf8_lossy(line));
+    row.wrong.extend(pairs.only_sysdig.iter().take(3).map(alone));
+    if by_number {
+        row.lines += pairs.only_tracer.len();
+        row.wrong.extend(pairs.only_tracer.iter().take(3).map(alone));
+    }
+    Ok(Some(row))
+}
+
+fn judge(row: &mut Row, differences: &[Difference], theirs: &[u8], ours: &[u8]) {
+    if theirs == ours {
+        row.equal += 1;
+    } else if explain(differences, theirs, ours) {
+        row.explained += 1;
+    } else if row.wrong.len() < 6 {
+        row.wrong.push(format!("  - {}", String::from_utf8_lossy(theirs)));
+        row.wrong.push(format!("  + {}", String::from_utf8_lossy(ours)));
+    }
+}

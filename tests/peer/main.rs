@@ -1,0 +1,11 @@
+//! Tests beside the real sysdig: what it prints for the captures in `captures/`, tracer prints too.
+
+mod default_output;
+mod differences;
+mod sysdig;
+
+fn main() {
+    let mut trials = Vec::new();
+    trials.extend(default_output::trials());
+    tracer_tests::run(trials);
+}
