@@ -154,7 +154,7 @@ pub struct ProbeOptions {
 impl Default for ProbeOptions {
     fn default() -> Self {
         Self {
-            ring_bytes: 16 << 20,
+            ring_bytes: default_ring_bytes(),
             snaplen: 80,
             enter: true,
             switches: false,
@@ -162,6 +162,26 @@ impl Default for ProbeOptions {
             refuse: refused_by_environment(),
         }
     }
+}
+
+/// CPUs that may ever come online.
+fn possible_cpus() -> u32 {
+    nix::unistd::sysconf(nix::unistd::SysconfVar::_NPROCESSORS_CONF)
+        .ok()
+        .flatten()
+        .and_then(|n| u32::try_from(n).ok())
+        .unwrap_or(1)
+        .clamp(1, tracer_common::config::MAX_CPUS)
+}
+
+/// The rings of all CPUs together take at most a 128th of the memory; one takes between 1 and 32 MiB.
+/// A busy CPU fills 32 MiB in about a tenth of a second: the time that a reader which has to wait
+/// for a CPU itself can be late.
+fn default_ring_bytes() -> u32 {
+    let pages = nix::unistd::sysconf(nix::unistd::SysconfVar::_PHYS_PAGES).ok().flatten().unwrap_or(0);
+    let share = u64::try_from(pages).unwrap_or(0) * 4096 / 128 / u64::from(possible_cpus());
+    let clamped = share.clamp(1 << 20, 32 << 20);
+    1 << clamped.ilog2()
 }
 
 /// The loaded probe; dropping it detaches everything.
@@ -216,12 +236,7 @@ impl Probe {
         let offsets = types.offsets();
         drop(types);
         let btf = Btf::from_sys_fs().map_err(|e| ProbeError::Refused(one_line(&e)))?;
-        let cpus = nix::unistd::sysconf(nix::unistd::SysconfVar::_NPROCESSORS_CONF)
-            .ok()
-            .flatten()
-            .and_then(|n| u32::try_from(n).ok())
-            .unwrap_or(1)
-            .clamp(1, tracer_common::config::MAX_CPUS);
+        let cpus = possible_cpus();
         let settings = Plain(Settings {
             self_tgid: std::process::id(),
             snaplen: options.snaplen,
