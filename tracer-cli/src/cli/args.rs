@@ -119,7 +119,7 @@ pub struct Args {
     )]
     pub snaplen: u32,
 
-    /// Ring buffer of each CPU, such as 512K or 64M [default: by memory, 1M to 32M]
+    /// Ring buffer of each CPU, such as 512K or 64M [default: by memory, 1M to 16M]
     ///
     /// Rounded up to a power of two. A larger one survives longer bursts of events.
     #[arg(long, value_name = "SIZE", help_heading = "What to trace")]

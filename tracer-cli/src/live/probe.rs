@@ -174,13 +174,13 @@ fn possible_cpus() -> u32 {
         .clamp(1, tracer_common::config::MAX_CPUS)
 }
 
-/// The rings of all CPUs together take at most a 128th of the memory; one takes between 1 and 32 MiB.
-/// A busy CPU fills 32 MiB in about a tenth of a second: the time that a reader which has to wait
+/// The rings of all CPUs together take at most a 128th of the memory; one takes between 1 and 16 MiB.
+/// A busy CPU fills 16 MiB in some 50 ms: the time that a reader which has to wait
 /// for a CPU itself can be late.
 fn default_ring_bytes() -> u32 {
     let pages = nix::unistd::sysconf(nix::unistd::SysconfVar::_PHYS_PAGES).ok().flatten().unwrap_or(0);
     let share = u64::try_from(pages).unwrap_or(0) * 4096 / 128 / u64::from(possible_cpus());
-    let clamped = share.clamp(1 << 20, 32 << 20);
+    let clamped = share.clamp(1 << 20, 16 << 20);
     1 << clamped.ilog2()
 }
 
