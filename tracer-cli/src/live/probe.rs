@@ -175,7 +175,7 @@ fn possible_cpus() -> u32 {
 }
 
 /// The rings of all CPUs together take at most a 128th of the memory; one takes between 1 and 16 MiB.
-/// A busy CPU fills 16 MiB in some 50 ms: the time that a reader which has to wait
+/// A busy CPU fills 16 MiB in about a tenth of a second: the time that a reader which has to wait
 /// for a CPU itself can be late.
 fn default_ring_bytes() -> u32 {
     let pages = nix::unistd::sysconf(nix::unistd::SysconfVar::_PHYS_PAGES).ok().flatten().unwrap_or(0);
