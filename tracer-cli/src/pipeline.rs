@@ -8,9 +8,9 @@
 use crate::event::EventBits;
 use crate::fields::ExtractOptions;
 use crate::filter::Filter;
-use crate::output::Sink;
 use crate::output::report::Totals;
 use crate::output::summary::Summary;
+use crate::output::{Sink, Unshown};
 use crate::schema::Category;
 use crate::source::{Next, Source, SourceError};
 use crate::state::Context;
@@ -65,10 +65,10 @@ pub struct Pipeline {
 
 /// What the steps before the sink decided about an event.
 enum Verdict {
-    /// It is not for this run.
+    /// It is of a program that is left out.
     Drop,
-    /// It is counted and not shown.
-    Hide,
+    /// It is not shown, for this reason.
+    Hide(Unshown),
     Show,
 }
 
@@ -152,6 +152,7 @@ impl Pipeline {
                 Next::Section => {
                     inspector.begin_section();
                     source.load_state(&mut inspector.state)?;
+                    sink.section();
                     continue;
                 }
                 Next::End => break,
@@ -165,11 +166,16 @@ impl Pipeline {
             self.totals.events += 1;
             event.num = self.totals.events;
 
+            if sink.wants_state(ts) {
+                inspector.settle();
+                sink.begin(&inspector.state, ts)?;
+            }
             let binding = inspector.apply(&event, look_up.as_mut());
             let context = Context { event: &event, state: &inspector.state, binding: &binding };
             match self.judge(context) {
                 Verdict::Show => sink.event(&context)?,
-                Verdict::Drop | Verdict::Hide => {}
+                Verdict::Hide(why) => sink.unshown(&context, why)?,
+                Verdict::Drop => {}
             }
             // In a flood of events that do not pass there is no pause, and yet somebody waits for
             // those that did.
@@ -177,6 +183,10 @@ impl Pipeline {
                 sink.flush()?;
                 flushed = Instant::now();
             }
+        }
+        // A run without events has a state all the same.
+        if self.totals.events == 0 && sink.wants_state(last_ts) {
+            sink.begin(&inspector.state, last_ts)?;
         }
         Ok(())
     }
@@ -188,10 +198,11 @@ impl Pipeline {
             self.totals.suppressed += 1;
             return Verdict::Drop;
         }
-        if event.bits.contains(EventBits::STATE_ONLY)
-            || !passes(&mut self.rules.filter, context, &self.filter_options)
-        {
-            return Verdict::Drop;
+        if event.bits.contains(EventBits::STATE_ONLY) {
+            return Verdict::Hide(Unshown::StateOnly);
+        }
+        if !passes(&mut self.rules.filter, context, &self.filter_options) {
+            return Verdict::Hide(Unshown::Refused);
         }
         self.totals.passed += 1;
         if let Some(summary) = &mut self.summary {
@@ -199,7 +210,7 @@ impl Pipeline {
         }
         let is_hidden = !self.rules.show_internal && event.info().category == Category::Internal;
         if is_hidden || !passes(&mut self.rules.display_filter, context, &self.filter_options) {
-            return Verdict::Hide;
+            return Verdict::Hide(Unshown::Hidden);
         }
         Verdict::Show
     }

@@ -31,6 +31,72 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE", help_heading = "What to trace")]
     pub read: Vec<PathBuf>,
 
+    /// Write the events to a capture file instead of showing them; `-` is standard output
+    ///
+    /// A filter decides which ones. The file begins with all processes, open files and users. A file
+    /// that is there already is not touched without --overwrite.
+    #[arg(short, long, value_name = "FILE", help_heading = "Recording")]
+    pub write: Option<PathBuf>,
+
+    /// How the capture is compressed: none, gzip, zstd or zstd:LEVEL [default: zstd]
+    ///
+    /// sysdig and Falco read none and gzip; `zstd -d` makes any zstd capture a plain one.
+    #[arg(long, value_name = "HOW", requires = "write", help_heading = "Recording")]
+    pub compress: Option<String>,
+
+    /// As --compress gzip
+    #[arg(short = 'z', requires = "write", conflicts_with = "compress", help_heading = "Recording")]
+    pub gzip: bool,
+
+    /// Record how system calls end, not that they begin: half the size
+    ///
+    /// Everything but the time that calls take is kept. Readers of the years before 2025 need the
+    /// beginnings to name files.
+    #[arg(long, requires = "write", conflicts_with = "read", help_heading = "Recording")]
+    pub exit_only: bool,
+
+    /// Keep events that the filter refuses if later names depend on them; readers do not show them
+    #[arg(short = 'F', long, requires = "write", help_heading = "Recording")]
+    pub fatfile: bool,
+
+    /// Begin a new file after so many million bytes
+    #[arg(
+        short = 'C',
+        long = "file-size",
+        value_name = "MB",
+        requires = "write",
+        help_heading = "Recording"
+    )]
+    pub file_size: Option<String>,
+
+    /// Begin a new file after so many seconds; the name may have the codes of strftime
+    #[arg(
+        short = 'G',
+        long = "seconds",
+        value_name = "SECONDS",
+        requires = "write",
+        help_heading = "Recording"
+    )]
+    pub file_seconds: Option<String>,
+
+    /// Begin a new file after so many events
+    #[arg(
+        short = 'e',
+        long = "event-limit",
+        value_name = "COUNT",
+        requires = "write",
+        help_heading = "Recording"
+    )]
+    pub file_events: Option<String>,
+
+    /// Keep so many files: with -C, -G or -e, older ones make room
+    #[arg(short = 'W', long = "limit", value_name = "COUNT", requires = "write", help_heading = "Recording")]
+    pub file_limit: Option<String>,
+
+    /// Write over files that are there already
+    #[arg(long, requires = "write", help_heading = "Recording")]
+    pub overwrite: bool,
+
     /// Shape the lines: text with %fields in it
     ///
     /// A width may stand before the name (%12proc.name). A format that starts with * also shows
@@ -188,6 +254,7 @@ Examples:
   tracer -p '%proc.name %fd.name' evt.is_io=true    who reads and writes what
   tracer 'evt.failed=true'                          system calls that fail
   tracer -r night.scap.gz evt.failed=true           the same, of a recording
+  tracer -w day.scap -G 3600 -W 24                  the last day, an hour a file
   tracer -S -q -M 5                                 what happens most, in five seconds
   tracer doctor                                     what works on this machine, and what to do
 

@@ -4,5 +4,6 @@ pub mod args;
 pub mod doctor;
 pub mod list;
 pub mod plan;
+mod recording;
 pub mod run;
 pub mod selection;

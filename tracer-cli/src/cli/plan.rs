@@ -3,6 +3,7 @@
 //! Everything that can be wrong with the command line is found here, before anything is traced.
 
 use super::args::{Args, Color, TimeMode};
+use super::recording;
 use super::selection::Selection;
 use crate::fields::{ExtractOptions, Field, table};
 use crate::filter::Filter;
@@ -11,6 +12,7 @@ use crate::output::json::JsonObject;
 use crate::output::template::Template;
 use crate::output::text::{COLOURED_TEMPLATE, DEFAULT_TEMPLATE, Format};
 use crate::pipeline::Rules;
+use crate::scap::WriteOptions;
 use crate::schema::EventType;
 use bstr::BString;
 use std::path::PathBuf;
@@ -40,6 +42,8 @@ pub struct Trace {
     pub rules: Rules,
     /// `None`: nothing is shown.
     pub format: Option<Format>,
+    /// The capture to be written, instead of showing anything.
+    pub write: Option<WriteOptions>,
     pub options: ExtractOptions,
     pub unbuffered: bool,
     pub statistics: bool,
@@ -57,7 +61,7 @@ pub enum Origin {
 /// their text with a caret below the fault.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct UsageError(String);
+pub struct UsageError(pub(super) String);
 
 /// What decides about colours besides the options.
 #[derive(Debug, Clone, Copy)]
@@ -128,17 +132,27 @@ impl Trace {
             summary: args.summary,
         };
         let template = template(&args, surroundings)?;
+        let write = recording::options(&args)?;
         let from = if args.read.is_empty() {
-            let shown = template.columns().map(|column| column.field.field);
+            // What is written has no columns.
+            let shown = template.columns().filter(|_| write.is_none()).map(|column| column.field.field);
             Origin::Live(live_options(&args, rules.filter.as_ref(), shown, &options)?)
         } else {
             Origin::Files(args.read)
         };
-        let format = (!args.quiet).then(|| match args.json {
+        let format = (!args.quiet && write.is_none()).then(|| match args.json {
             true => Format::Json(JsonObject::new(&template)),
             false => Format::Text(template),
         });
-        Ok(Self { rules, format, from, options, unbuffered: args.unbuffered, statistics: args.verbose })
+        Ok(Self {
+            rules,
+            format,
+            write,
+            from,
+            options,
+            unbuffered: args.unbuffered,
+            statistics: args.verbose,
+        })
     }
 }
 
@@ -183,11 +197,11 @@ fn live_options<'a>(
     let probe = ProbeOptions {
         // 0 always meant that the default stays.
         snaplen: match args.snaplen {
-            _ if !selection.wants_data() => 0,
+            _ if !selection.wants_data() && args.write.is_none() => 0,
             0 => defaults.snaplen,
             bytes => bytes,
         },
-        enter: selection.wants_enter(filter),
+        enter: if args.exit_only { selection.wants_latency() } else { selection.wants_enter(filter) },
         switches: selection.wants(EventType::SCHEDSWITCH_6_E, 0),
         page_faults: args.page_faults,
         ring_bytes: match args.buffer_size.as_deref() {
@@ -225,7 +239,7 @@ fn filter(text: &str) -> Result<Option<Filter>, UsageError> {
     Filter::compile(text).map(Some).map_err(|e| UsageError(e.render(text)))
 }
 
-fn positive(option: &str, text: &str) -> Result<u64, UsageError> {
+pub(super) fn positive(option: &str, text: &str) -> Result<u64, UsageError> {
     match text.parse() {
         Ok(0) | Err(_) => Err(UsageError(format!("{option} needs a number above 0, not '{text}'"))),
         Ok(number) => Ok(number),

@@ -9,7 +9,7 @@ use crate::output::report;
 use crate::output::text::Lines;
 use crate::output::{Silent, Sink};
 use crate::pipeline::Pipeline;
-use crate::scap::CaptureSource;
+use crate::scap::{CaptureSource, CaptureWriter};
 use crate::source::Source;
 use crate::state::inspector::Inspector;
 use clap::Parser;
@@ -78,10 +78,11 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
     let mut inspector = Inspector::default();
     source.load_state(&mut inspector.state)?;
 
-    let mut sink: Box<dyn Sink> = match plan.format {
+    let mut sink: Box<dyn Sink> = match (plan.write, plan.format) {
+        (Some(options), _) => Box::new(CaptureWriter::new(options).map_err(anyhow::Error::msg)?),
         // Not `io::stdout()`: its own buffer looks for line ends, which the sink's need not.
-        Some(format) => Box::new(Lines::new(stdout()?, format, plan.options, plan.unbuffered)),
-        None => Box::new(Silent),
+        (None, Some(format)) => Box::new(Lines::new(stdout()?, format, plan.options, plan.unbuffered)),
+        (None, None) => Box::new(Silent),
     };
     let mut pipeline = Pipeline::new(plan.rules);
     let result = pipeline.run(source.as_mut(), &mut inspector, sink.as_mut(), &STOP);

@@ -55,6 +55,11 @@ impl Selection {
         self.needs_data
     }
 
+    /// Whether somebody asks how long calls take.
+    pub fn wants_latency(&self) -> bool {
+        self.needs_latency
+    }
+
     /// Whether any enter event of a system call is wanted.
     pub fn wants_enter(&self, filter: Option<&Filter>) -> bool {
         self.needs_latency || filter.is_none_or(Filter::needs_enter)

@@ -5,6 +5,9 @@
 //! users, processes, open fds), then one block for each event. Sections may follow each other: that
 //! is what joined files look like. The whole may be compressed.
 //!
+//! Files are written in *frames*: rows of whole blocks, each compressed on its own, so that whatever
+//! ends the writing leaves a file that every reader can read to the last frame.
+//!
 //! Nothing that is read is believed: every length is compared with the block that it stands in, no
 //! memory is taken for more bytes than the file really has, and a fault ends the reading with its
 //! place in the file, after everything before it was delivered.
@@ -14,14 +17,23 @@ mod body;
 mod damage;
 mod event_block;
 mod fd_list;
+mod frame_file;
 mod frames;
 mod input;
 mod interface_list;
 mod machine;
 mod proc_list;
 mod reader;
+mod rotate;
 #[cfg(test)]
 mod tests;
 mod user_list;
+mod write_block;
+mod write_event;
+mod write_state;
+mod writer;
 
+pub use frame_file::Codec;
 pub use reader::CaptureSource;
+pub use rotate::Rotation;
+pub use writer::{CaptureWriter, WriteOptions};

@@ -70,6 +70,11 @@ impl Inspector {
         self.switches.clear();
     }
 
+    /// Removes from the state what the last event ended, for those who read the state between events.
+    pub fn settle(&mut self) {
+        self.finish_previous();
+    }
+
     /// Updates the state with `event` and says what the event is about.
     ///
     /// `look_up` is asked about threads that are not known, with their tid; it may return `None`.

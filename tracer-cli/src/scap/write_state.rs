@@ -1,0 +1,331 @@
+//! What was there before the first event: the blocks that begin a section.
+
+use super::block::SECTION;
+use super::write_block::{
+    begin_block, begin_entry, code, end_block, end_entry, end_uncounted_entry, put_i64, put_strings,
+    put_text, put_u16, put_u32, put_u64,
+};
+use crate::state::fd::{Endpoint, FdInfo, FdKind, L4, Socket};
+use crate::state::thread::{Thread, ThreadFlags};
+use crate::state::users::Users;
+use crate::state::{Machine, State};
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Longest texts that all readers take.
+const MAX_PATH: u16 = 1024;
+const MAX_STRINGS: u16 = 4096;
+const MAX_FD_NAME: u16 = 1023;
+const MAX_USER_TEXT: u16 = 255;
+const HOSTNAME: usize = 128;
+
+/// A list goes on in a new block after so many bytes.
+const BLOCK: usize = 128 * 1024;
+
+/// Flags of a thread in scap (`PPM_CL_*`).
+mod flag {
+    /// Shares its fds, its directories, its memory and its signal handlers with its process.
+    pub const OF_A_THREAD: u32 = 1 | 2 | 2048 | 8192 | 32768;
+    pub const NAME_CHANGED: u32 = 1 << 17;
+    pub const CLOSED: u32 = 1 << 18;
+    pub const PIPE_SRC: u32 = 1 << 21;
+    pub const PIPE_DST: u32 = 1 << 22;
+}
+
+/// Appends the blocks of a section before its first event: one call of `full` whenever enough bytes
+/// are in the buffer, between two blocks.
+pub(super) fn append<E>(
+    out: &mut Vec<u8>,
+    state: &State,
+    mut full: impl FnMut(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    section_header(out);
+    machine(out, &state.machine);
+    interfaces(out, &state.local_addresses);
+    users(out, &state.users);
+
+    // In the order of their numbers, so that one state always makes one file. Nothing is known of
+    // threads that were made up; that is what readers make of those that are not listed, too.
+    let mut threads: Vec<&Thread> =
+        state.threads().filter(|t| !t.flags.contains(ThreadFlags::UNKNOWN) || !t.fds.is_empty()).collect();
+    threads.sort_unstable_by_key(|thread| (thread.pid, !thread.is_main(), thread.tid));
+
+    let mut left = threads.iter().peekable();
+    while left.peek().is_some() {
+        let block = begin_block(out, code::PROCESSES);
+        let start = out.len();
+        while out.len() - start < BLOCK
+            && let Some(thread) = left.next()
+        {
+            process(out, thread);
+        }
+        end_block(out, block);
+        full(out)?;
+    }
+    for thread in threads.iter().filter(|thread| !thread.fds.is_empty()) {
+        let mut fds: Vec<(i64, &FdInfo)> = thread.fds.iter().collect();
+        fds.sort_unstable_by_key(|(fd, _)| *fd);
+        let block = begin_block(out, code::FDS);
+        put_i64(out, thread.tid);
+        for (number, info) in fds {
+            fd(out, number, info);
+        }
+        end_block(out, block);
+        full(out)?;
+    }
+    Ok(())
+}
+
+fn section_header(out: &mut Vec<u8>) {
+    let block = begin_block(out, SECTION);
+    put_u32(out, 0x1A2B_3C4D);
+    put_u16(out, 1);
+    put_u16(out, 2);
+    // The length of the section, which is not known.
+    put_u64(out, u64::MAX);
+    end_block(out, block);
+}
+
+fn machine(out: &mut Vec<u8>, machine: &Machine) {
+    let block = begin_block(out, code::MACHINE);
+    put_u32(out, machine.cpus);
+    put_u64(out, machine.memory);
+    // The largest process number: nobody writes it.
+    put_u64(out, 0);
+    let mut hostname = [0; HOSTNAME];
+    // The last byte stays NUL.
+    for (to, from) in hostname.iter_mut().zip(machine.hostname.as_bytes().iter().take(HOSTNAME - 1)) {
+        *to = *from;
+    }
+    out.extend_from_slice(&hostname);
+    put_u64(out, machine.boot_ts);
+    for _reserved in 0..3 {
+        put_u64(out, 0);
+    }
+    end_block(out, block);
+}
+
+/// Of interfaces the state knows the addresses only: each becomes one without a name, with a network
+/// of one machine.
+fn interfaces(out: &mut Vec<u8>, addresses: &[IpAddr]) {
+    const NAME: &[u8] = b"";
+    if addresses.is_empty() {
+        return;
+    }
+    let block = begin_block(out, code::INTERFACES);
+    // All readers expect the IPv4 ones first.
+    for address in addresses.iter().filter(|a| a.is_ipv4()).chain(addresses.iter().filter(|a| a.is_ipv6())) {
+        let entry = begin_entry(out);
+        match address {
+            IpAddr::V4(v4) => {
+                put_u16(out, 1);
+                put_u16(out, NAME.len() as u16);
+                out.extend_from_slice(&v4.octets());
+                out.extend_from_slice(&[0xff; 4]);
+                out.extend_from_slice(&v4.octets());
+            }
+            IpAddr::V6(v6) => {
+                put_u16(out, 2);
+                put_u16(out, NAME.len() as u16);
+                out.extend_from_slice(&v6.octets());
+                out.extend_from_slice(&[0xff; 16]);
+                out.extend_from_slice(&v6.octets());
+            }
+        }
+        put_u64(out, 0);
+        out.extend_from_slice(NAME);
+        end_uncounted_entry(out, entry);
+    }
+    end_block(out, block);
+}
+
+fn users(out: &mut Vec<u8>, known: &Users) {
+    const USER: u8 = 0;
+    const GROUP: u8 = 1;
+    if known.users.is_empty() && known.groups.is_empty() {
+        return;
+    }
+    let mut users: Vec<_> = known.users.iter().collect();
+    users.sort_unstable_by_key(|(uid, _)| **uid);
+    let mut groups: Vec<_> = known.groups.iter().collect();
+    groups.sort_unstable_by_key(|(gid, _)| **gid);
+
+    let block = begin_block(out, code::USERS);
+    for (uid, user) in users {
+        let entry = begin_entry(out);
+        out.push(USER);
+        put_u32(out, *uid);
+        put_u32(out, user.gid);
+        for text in [&user.name, &user.home, &user.shell] {
+            put_text(out, text, MAX_USER_TEXT);
+        }
+        end_entry(out, entry);
+    }
+    for (gid, name) in groups {
+        let entry = begin_entry(out);
+        out.push(GROUP);
+        put_u32(out, *gid);
+        put_text(out, name, MAX_USER_TEXT);
+        end_entry(out, entry);
+    }
+    end_block(out, block);
+}
+
+fn process(out: &mut Vec<u8>, thread: &Thread) {
+    let entry = begin_entry(out);
+    for id in [thread.tid, thread.pid, thread.ptid, thread.sid, thread.vpgid] {
+        put_i64(out, id);
+    }
+    for text in [&thread.comm, &thread.exe, &thread.exepath] {
+        put_text(out, text, MAX_PATH);
+    }
+    put_strings(out, &thread.args, MAX_STRINGS);
+    put_text(out, &thread.cwd, MAX_PATH);
+    put_i64(out, thread.fd_limit);
+    put_u32(out, flags(thread));
+    put_u32(out, thread.uid);
+    put_u32(out, thread.gid);
+    for size in [thread.vm_size, thread.vm_rss, thread.vm_swap] {
+        put_u32(out, size);
+    }
+    put_u64(out, thread.major_faults);
+    put_u64(out, thread.minor_faults);
+    put_strings(out, &thread.env, MAX_STRINGS);
+    put_i64(out, thread.vtid);
+    put_i64(out, thread.vpid);
+    put_strings(out, &thread.cgroups, MAX_STRINGS);
+    put_text(out, &thread.root, MAX_PATH);
+    // All of the fields that were appended over the years. Readers from before 2023 know two of them
+    // and look for them where the first stands now: their login uid is wrong, the rest is right.
+    put_u64(out, thread.pidns_init_start_ts);
+    put_u32(out, thread.tty);
+    put_u32(out, thread.loginuid);
+    let program = |flag| u8::from(thread.flags.contains(flag));
+    out.push(program(ThreadFlags::EXE_WRITABLE));
+    for set in [thread.cap_inheritable, thread.cap_permitted, thread.cap_effective] {
+        put_u64(out, set);
+    }
+    out.push(program(ThreadFlags::EXE_UPPER_LAYER));
+    for value in [thread.exe_ino, thread.exe_ino_ctime, thread.exe_ino_mtime] {
+        put_u64(out, value);
+    }
+    out.push(program(ThreadFlags::EXE_FROM_MEMFD));
+    out.push(program(ThreadFlags::EXE_LOWER_LAYER));
+    put_i64(out, thread.pgid);
+    end_entry(out, entry);
+}
+
+fn flags(thread: &Thread) -> u32 {
+    [
+        (!thread.is_main(), flag::OF_A_THREAD),
+        (thread.flags.contains(ThreadFlags::NAME_CHANGED), flag::NAME_CHANGED),
+        (thread.flags.contains(ThreadFlags::DEAD), flag::CLOSED),
+        (thread.flags.contains(ThreadFlags::PIPE_SOURCE), flag::PIPE_SRC),
+        (thread.flags.contains(ThreadFlags::PIPE_TARGET), flag::PIPE_DST),
+    ]
+    .into_iter()
+    .filter(|(set, _)| *set)
+    .fold(0, |all, (_, flag)| all | flag)
+}
+
+fn fd(out: &mut Vec<u8>, number: i64, info: &FdInfo) {
+    let nothing = Socket::default();
+    let socket = info.socket.as_deref().unwrap_or(&nothing);
+    let entry = begin_entry(out);
+    put_i64(out, number);
+    put_u64(out, info.ino);
+    match info.kind {
+        FdKind::Ipv4 | FdKind::Ipv6 => connection(out, info.kind, socket),
+        FdKind::Ipv4Server | FdKind::Ipv6Server => server(out, info.kind, socket),
+        FdKind::Unix => {
+            out.push(8);
+            put_u64(out, socket.source_ptr);
+            put_u64(out, socket.dest_ptr);
+            put_text(out, &info.name, MAX_FD_NAME);
+        }
+        FdKind::File => {
+            out.push(16);
+            put_u32(out, info.open_flags);
+            put_text(out, &info.name, MAX_FD_NAME);
+            put_u32(out, info.dev);
+        }
+        kind => {
+            out.push(named(kind));
+            put_text(out, &info.name, MAX_FD_NAME);
+        }
+    }
+    end_entry(out, entry);
+}
+
+/// Code of a kind of which only the name is kept.
+fn named(kind: FdKind) -> u8 {
+    match kind {
+        FdKind::Directory => 2,
+        FdKind::Fifo => 7,
+        FdKind::Event => 9,
+        FdKind::Signal => 11,
+        FdKind::Eventpoll => 12,
+        FdKind::Inotify => 13,
+        FdKind::Timer => 14,
+        FdKind::Netlink => 15,
+        // Codes for the newer ones exist, but older readers refuse a file that has them.
+        _ => 10,
+    }
+}
+
+fn connection(out: &mut Vec<u8>, kind: FdKind, socket: &Socket) {
+    let unset = Endpoint { ip: any(kind == FdKind::Ipv4), port: 0 };
+    let (source, dest) = (socket.source.unwrap_or(unset), socket.dest.unwrap_or(unset));
+    match (source.ip, dest.ip) {
+        (IpAddr::V4(source), IpAddr::V4(dest)) => {
+            out.push(3);
+            out.extend_from_slice(&source.octets());
+            out.extend_from_slice(&dest.octets());
+        }
+        (source, dest) => {
+            out.push(4);
+            out.extend_from_slice(&as_v6(source).octets());
+            out.extend_from_slice(&as_v6(dest).octets());
+        }
+    }
+    put_u16(out, source.port);
+    put_u16(out, dest.port);
+    out.push(l4(socket.l4));
+}
+
+fn server(out: &mut Vec<u8>, kind: FdKind, socket: &Socket) {
+    let own = socket.dest.unwrap_or(Endpoint { ip: any(kind == FdKind::Ipv4Server), port: 0 });
+    match own.ip {
+        IpAddr::V4(v4) => {
+            out.push(5);
+            out.extend_from_slice(&v4.octets());
+        }
+        IpAddr::V6(v6) => {
+            out.push(6);
+            out.extend_from_slice(&v6.octets());
+        }
+    }
+    put_u16(out, own.port);
+    out.push(l4(socket.l4));
+}
+
+fn any(is_v4: bool) -> IpAddr {
+    if is_v4 { [0; 4].into() } else { [0_u8; 16].into() }
+}
+
+fn as_v6(ip: IpAddr) -> Ipv6Addr {
+    match ip {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    }
+}
+
+fn l4(l4: L4) -> u8 {
+    match l4 {
+        L4::Unknown => 0,
+        L4::None => 1,
+        L4::Tcp => 2,
+        L4::Udp => 3,
+        L4::Icmp => 4,
+        L4::Raw => 5,
+    }
+}

@@ -1,0 +1,261 @@
+//! Writes captures: the sink of `-w`.
+//!
+//! Events are encoded into a buffer of whole blocks; a buffer that is full, or that has waited long
+//! enough, becomes a frame of the file. So a run that is killed loses less than a second, and
+//! whatever ends it, the file ends with a whole frame.
+
+use super::frame_file::{Codec, FrameFile};
+use super::rotate::{Fill, Names, Rotation};
+use super::{write_event, write_state};
+use crate::event::Event;
+use crate::output::{Sink, Unshown};
+use crate::schema::{Category, Class, EventFlags};
+use crate::state::{Context, State};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A frame is written when so many bytes are in the buffer.
+const FRAME: usize = 1 << 20;
+/// … or when so much time has passed; with what a source may sleep less than a second.
+const MAX_DELAY: Duration = Duration::from_millis(500);
+
+/// What to write and where.
+#[derive(Debug, Clone, Default)]
+pub struct WriteOptions {
+    /// `-` is standard output.
+    pub path: PathBuf,
+    pub codec: Codec,
+    pub rotation: Rotation,
+    /// Files that are there already may be written over.
+    pub overwrite: bool,
+    /// Events that the filter refuses are written too if they change the state; readers do not show
+    /// them (`-F`).
+    pub all_state: bool,
+    /// No events for the beginnings of system calls.
+    pub exit_only: bool,
+    /// Files that are being read: they are never written over.
+    pub inputs: Vec<PathBuf>,
+}
+
+/// Writes capture files.
+pub struct CaptureWriter {
+    options: WriteOptions,
+    names: Names,
+    file: Option<FrameFile>,
+    /// Whole blocks that are not in the file yet.
+    blocks: Vec<u8>,
+    /// Events in them.
+    waiting: u64,
+    written_at: Instant,
+    fill: Fill,
+    /// Events since the state was written last.
+    in_section: u64,
+    /// The state is to be written before the next event.
+    needs_state: bool,
+    totals: WriteTotals,
+    failed: bool,
+}
+
+/// What became of the events that were to be written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WriteTotals {
+    /// Events in files.
+    pub written: u64,
+    /// Events that could not be written.
+    pub lost: u64,
+    pub files: u64,
+}
+
+impl WriteOptions {
+    /// Looks for what is wrong before anything is written.
+    ///
+    /// # Errors
+    /// The file name has time codes that mean nothing.
+    pub fn check(&self) -> Result<(), String> {
+        Names::new(self.path.clone(), self.rotation).map(|_| ())
+    }
+}
+
+impl CaptureWriter {
+    /// # Errors
+    /// As [`WriteOptions::check`].
+    pub fn new(options: WriteOptions) -> Result<Self, String> {
+        Ok(Self {
+            names: Names::new(options.path.clone(), options.rotation)?,
+            options,
+            file: None,
+            blocks: Vec::with_capacity(FRAME + FRAME / 8),
+            waiting: 0,
+            written_at: Instant::now(),
+            fill: Fill::default(),
+            in_section: 0,
+            needs_state: true,
+            totals: WriteTotals::default(),
+            failed: false,
+        })
+    }
+
+    /// Figures so far.
+    pub fn totals(&self) -> WriteTotals {
+        self.totals
+    }
+
+    #[inline]
+    fn put(&mut self, event: &Event<'_>, state_only: bool) -> io::Result<()> {
+        if self.options.exit_only && event.ty.is_enter() && event.info().class == Class::Syscall {
+            return Ok(());
+        }
+        write_event::append(&mut self.blocks, event, state_only);
+        self.waiting += 1;
+        self.in_section += 1;
+        self.fill.events += 1;
+        if self.options.codec == Codec::None {
+            self.fill.bytes = self.file.as_ref().map_or(0, FrameFile::len) + self.blocks.len() as u64;
+        }
+        if self.blocks.len() >= FRAME { self.write_frame() } else { Ok(()) }
+    }
+
+    /// Makes a frame of what is in the buffer.
+    fn write_frame(&mut self) -> io::Result<()> {
+        self.written_at = Instant::now();
+        let Some(file) = &mut self.file else { return Ok(()) };
+        if self.blocks.is_empty() {
+            return Ok(());
+        }
+        let result = file.append(&self.blocks);
+        self.blocks.clear();
+        let events = std::mem::take(&mut self.waiting);
+        self.fill.bytes = file.len();
+        match result {
+            Ok(()) => {
+                self.totals.written += events;
+                Ok(())
+            }
+            Err(e) => {
+                self.totals.lost += events;
+                Err(self.fail(e))
+            }
+        }
+    }
+
+    #[cold]
+    fn fail(&mut self, cause: io::Error) -> io::Error {
+        self.failed = true;
+        let Some(file) = self.file.take() else { return cause };
+        let WriteTotals { written, lost, .. } = self.totals;
+        let message =
+            format!("{}: {cause}; {written} events are written, {lost} are not", file.path.display());
+        if file.len() == 0 {
+            file.remove();
+        }
+        io::Error::new(cause.kind(), message)
+    }
+
+    /// Opens the next file.
+    fn open(&mut self, ts: u64) -> io::Result<()> {
+        let path = self.names.next(ts);
+        let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
+        if self.options.inputs.iter().any(|input| is_same(input, &path)) {
+            return Err(named(io::Error::other("this file is being read")));
+        }
+        let overwrite = self.options.overwrite || self.names.is_own(&path);
+        self.file = Some(FrameFile::create(&path, overwrite, self.options.codec).map_err(named)?);
+        self.fill = Fill { since: ts, ..Fill::default() };
+        self.totals.files += 1;
+        if let Some(oldest) = self.names.made(path) {
+            // One that somebody else has removed is gone as well.
+            let _ = std::fs::remove_file(oldest);
+        }
+        Ok(())
+    }
+
+    /// Completes the present section: readers refuse those without any event.
+    fn end_section(&mut self, ts: u64) {
+        if self.file.is_some() && self.in_section == 0 {
+            write_event::append_nothing(&mut self.blocks, ts);
+        }
+        self.in_section = 0;
+    }
+
+    fn close(&mut self, ts: u64) -> io::Result<()> {
+        self.end_section(ts);
+        self.write_frame()?;
+        let Some(file) = self.file.take() else { return Ok(()) };
+        if self.fill.events == 0 && self.totals.files > 1 {
+            // It was opened for events of which the filter let none through.
+            self.names.forget(&file.path);
+            self.totals.files -= 1;
+            file.remove();
+        }
+        Ok(())
+    }
+}
+
+fn is_same(a: &Path, b: &Path) -> bool {
+    let id = |path: &Path| path.metadata().ok().map(|meta| (meta.dev(), meta.ino()));
+    id(a).is_some_and(|a| Some(a) == id(b))
+}
+
+impl Sink for CaptureWriter {
+    #[inline]
+    fn event(&mut self, context: &Context<'_>) -> io::Result<()> {
+        self.put(context.event, false)
+    }
+
+    #[inline]
+    fn unshown(&mut self, context: &Context<'_>, why: Unshown) -> io::Result<()> {
+        let info = context.event.info();
+        match why {
+            Unshown::Hidden => self.put(context.event, false),
+            Unshown::StateOnly => self.put(context.event, true),
+            // Notes about containers and users are nobody's doing: names depend on them.
+            Unshown::Refused if info.category == Category::Internal => self.put(context.event, false),
+            Unshown::Refused if self.options.all_state && info.flags.contains(EventFlags::MODIFIES_STATE) => {
+                self.put(context.event, true)
+            }
+            Unshown::Refused => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn wants_state(&self, ts: u64) -> bool {
+        self.needs_state || self.options.rotation.is_due(&self.fill, ts)
+    }
+
+    fn begin(&mut self, state: &State, ts: u64) -> io::Result<()> {
+        if self.file.is_none() || self.options.rotation.is_due(&self.fill, ts) {
+            self.close(ts)?;
+            self.open(ts)?;
+        } else {
+            self.end_section(ts);
+        }
+        self.needs_state = false;
+        let mut blocks = std::mem::take(&mut self.blocks);
+        let result = write_state::append(&mut blocks, state, |blocks| {
+            if blocks.len() < FRAME {
+                return Ok(());
+            }
+            std::mem::swap(blocks, &mut self.blocks);
+            let result = self.write_frame();
+            std::mem::swap(blocks, &mut self.blocks);
+            result
+        });
+        self.blocks = blocks;
+        result
+    }
+
+    fn section(&mut self) {
+        self.needs_state = true;
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let is_cheap = self.options.codec == Codec::None;
+        if is_cheap || self.written_at.elapsed() >= MAX_DELAY { self.write_frame() } else { Ok(()) }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        if self.failed { Ok(()) } else { self.close(self.fill.since) }
+    }
+}
