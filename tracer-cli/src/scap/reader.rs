@@ -181,13 +181,14 @@ impl CaptureSource {
         if is_first && self.input.window().first_chunk() != Some(&block::SECTION.to_le_bytes()) {
             return not_a_capture("it does not begin with a section header".to_owned());
         }
+        // Known before the length, which is in the same order.
+        if self.input.has(12) && self.input.window().get(8..12) == Some(&BYTE_ORDER.to_be_bytes()) {
+            return not_a_capture("it was written on a machine with the other byte order".to_owned());
+        }
         let Some((kind, len)) = self.header()? else { return Ok(()) };
         let (magic, major, minor) = self.list(kind, len, |body| {
             Ok((body.u32("byte order")?, body.u16("version")?, body.u16("version")?))
         })?;
-        if magic == BYTE_ORDER.swap_bytes() {
-            return not_a_capture("it was written on a machine with the other byte order".to_owned());
-        }
         if magic != BYTE_ORDER {
             return not_a_capture(format!("invalid magic number {magic:#x}"));
         }
