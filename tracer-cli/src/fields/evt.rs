@@ -91,9 +91,11 @@ pub(super) static FIELDS: &[Field] = &[
         "syscall.type",
         T::Charbuf,
         F::Na,
-        "Name of the system call; other events have none.",
+        "Name of the system call, of the end of a thread or of a signal; other events have none.",
         |x, _, emit| {
-            if x.context.event.info().class == EventClass::Syscall {
+            let info = x.context.event.info();
+            let is_switch = matches!(info.ty, EventType::SCHEDSWITCH_1_E | EventType::SCHEDSWITCH_6_E);
+            if info.class == EventClass::Syscall || info.class == EventClass::Tracepoint && !is_switch {
                 emit(Value::Text(x.context.event.name().as_bytes()));
             }
         },

@@ -88,7 +88,8 @@ impl Case<'_> {
             params: self.params,
         };
         let thread = state.find(self.tid);
-        let binding = Binding { thread, fd: self.fd, latency: Some(602), delta: Some(3), first_ts: 4_000 };
+        let binding =
+            Binding { thread, fd: self.fd, latency: Some(602), slice: 0, delta: Some(3), first_ts: 4_000 };
         let options = ExtractOptions::default();
         let context = Context { event: &event, state: &state, binding: &binding };
         let from = Extraction::new(context, &options, Vec::new());

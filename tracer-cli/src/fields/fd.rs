@@ -221,8 +221,13 @@ fn truth(x: &Extraction<'_>, emit: Emit<'_>, part: fn(&FdInfo) -> bool) {
     }
 }
 
-/// Calls that make, use or close an fd.
+/// Calls that make, use or close an fd. Those of mmap name it in the exit event, and old ones not at all.
 fn is_about_fd(x: &Extraction<'_>) -> bool {
+    use crate::schema::EventType as E;
+    let ty = x.context.event.ty;
+    if matches!(ty.enter(), E::SYSCALL_MMAP_E | E::SYSCALL_MMAP2_E) {
+        return x.context.binding.fd.is_some();
+    }
     has(x.context.event, EventFlags::CREATES_FD.union(EventFlags::USES_FD).union(EventFlags::DESTROYS_FD))
 }
 

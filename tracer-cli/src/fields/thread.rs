@@ -4,7 +4,7 @@ use super::process::{Emit, comm, items, known, number, truth};
 use super::table::{Class, Extract, Extraction, Field, FieldFlags};
 use super::value::Value;
 use super::write::write_signed;
-use crate::schema::{EventType, ParamFormat as F, ParamType as T};
+use crate::schema::{ParamFormat as F, ParamType as T};
 use crate::state::thread::Thread;
 
 const fn field(name: &'static str, ty: T, format: F, doc: &'static str, extract: Extract) -> Field {
@@ -81,11 +81,7 @@ pub(super) static FIELDS: &[Field] = &[
         F::Dec,
         "CPU time in ns that the thread got before this switch event; 0 for other events.",
         |x, _, emit| {
-            if let Some(thread) = x.context.thread() {
-                let switch =
-                    matches!(x.context.event.ty, EventType::SCHEDSWITCH_1_E | EventType::SCHEDSWITCH_6_E);
-                emit(Value::Reltime(if switch { thread.exec_slice } else { 0 }));
-            }
+            emit(Value::Reltime(x.context.binding.slice));
         },
     ),
     field(

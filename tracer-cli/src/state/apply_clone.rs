@@ -157,6 +157,7 @@ fn learn_source(state: &mut State, event: &Event<'_>, layout: &CloneLayout, tid:
             source.flags.set(ThreadFlags::IN_PID_NS, vpid != tid);
         }
     }
+    source.fd_limit = -1;
     source.flags.remove(ThreadFlags::UNKNOWN);
     source.last_access = event.ts;
     state.insert_boxed(source);

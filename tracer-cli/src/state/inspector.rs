@@ -120,13 +120,18 @@ impl Inspector {
             Action::None | Action::Thread(_) => {}
         }
 
+        if is_switch {
+            binding.slice = self.slice(event);
+        }
         let Some(key) = self.bind(event, plan.bind, look_up) else { return binding };
         binding.thread = Some(key);
-        if is_switch {
-            self.account_switch(key, event);
-        }
         let pair = if plan.is_call { self.pair(key, event) } else { Pair::default() };
         binding.latency = pair.latency;
+        if is_switch && let Some(thread) = self.state.thread_mut(key) {
+            thread.exec_time += binding.slice;
+            thread.last_switch_ts = event.ts;
+            binding.latency = Some(thread.last.latency);
+        }
         binding.fd = plan.fd.and_then(|i| event.i64(usize::from(i))).or(pair.enter_fd).filter(|fd| *fd >= 0);
         if plan.is_call && event.ty.is_enter() {
             self.begin(key, event, &plan, binding.fd);
@@ -230,6 +235,7 @@ impl Inspector {
             Pair::default()
         };
         last.ty = Some(event.ty);
+        last.latency = pair.latency.unwrap_or(last.latency);
         if !is_pair {
             thread.enter.clear();
         }
@@ -244,6 +250,7 @@ impl Inspector {
         thread.last.ts = event.ts;
         thread.last.cpu = event.cpu;
         thread.last.fd = fd;
+        thread.last.latency = 0;
         if plan.keep {
             thread.enter.keep(event);
         } else {
@@ -285,17 +292,14 @@ impl Inspector {
         }
     }
 
-    /// CPU time of the thread that a switch event takes off its CPU.
-    fn account_switch(&mut self, key: ThreadKey, event: &Event<'_>) {
+    /// CPU time of what a switch event takes off its CPU, since the switch before.
+    fn slice(&mut self, event: &Event<'_>) -> u64 {
         let cpu = usize::from(event.cpu);
         if self.switches.len() <= cpu {
             self.switches.resize(cpu + 1, 0);
         }
         let before = self.switches.get_mut(cpu).map_or(0, |at| std::mem::replace(at, event.ts));
-        let Some(thread) = self.state.thread_mut(key) else { return };
-        thread.exec_slice = if before == 0 { 0 } else { event.ts.saturating_sub(before) };
-        thread.exec_time += thread.exec_slice;
-        thread.last_switch_ts = event.ts;
+        if before == 0 { 0 } else { event.ts.saturating_sub(before) }
     }
 
     /// Makes the table keep to its limit with `more` threads added; `keep` is not evicted.

@@ -269,6 +269,8 @@ pub struct Binding {
     pub fd: Option<i64>,
     /// ns between enter and exit; `None` when the enter was not seen.
     pub latency: Option<u64>,
+    /// ns of CPU time that a switch event ended.
+    pub slice: u64,
     /// ns since the event before.
     pub delta: Option<u64>,
     /// Time of the first event of the stream, ns since the epoch.

@@ -77,7 +77,9 @@ fn bind_of(info: &EventInfo) -> Bind {
 /// The fd is the first parameter of an enter event, and of an exit event the first that is an fd
 /// but not the result.
 fn fd_param(info: &EventInfo) -> Option<u8> {
-    if !info.flags.contains(EventFlags::USES_FD) {
+    // mmap came to be about an fd when only exit events were left.
+    let is_old = matches!(info.ty, EventType::SYSCALL_MMAP_E | EventType::SYSCALL_MMAP2_E);
+    if is_old || !info.flags.contains(EventFlags::USES_FD) {
         return None;
     }
     let is_fd = |i: &usize| matches!(info.params[*i].ty, ParamType::Fd | ParamType::Fd32);

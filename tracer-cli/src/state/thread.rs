@@ -46,6 +46,8 @@ pub struct LastEvent {
     pub cpu: u16,
     /// fd that the enter event used.
     pub fd: Option<i64>,
+    /// ns that the last call took, 0 while one lasts; switches have the latency of the call before them.
+    pub latency: u64,
 }
 
 /// One thread; text fields are raw bytes of the traced system.
@@ -107,8 +109,6 @@ pub struct Thread {
     pub fds: FdTable,
     /// ns of CPU time over all switch events seen (`thread.totexectime`).
     pub exec_time: u64,
-    /// ns of CPU time that the last switch event ended (`thread.exectime`).
-    pub exec_slice: u64,
     pub last_switch_ts: u64,
     /// Time of the last access, ns since the epoch, for eviction.
     pub last_access: u64,
@@ -161,7 +161,6 @@ impl Thread {
             live_threads: 0,
             fds: FdTable::default(),
             exec_time: 0,
-            exec_slice: 0,
             last_switch_ts: 0,
             last_access: 0,
             enter: EnterParams::default(),
