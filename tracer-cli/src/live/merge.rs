@@ -5,7 +5,7 @@
 //! the start of the last look at the rings less [`HOLD`] is safe. A record that comes later than
 //! that all the same is delivered at once and marked late, never dropped.
 
-use super::ring::Ring;
+use super::ring::{Queue, Ring};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
@@ -17,8 +17,8 @@ pub const HOLD: Duration = Duration::from_millis(2);
 const RELEASE: u64 = 64 << 10;
 
 /// Which record comes next.
-pub struct Merge {
-    rings: Vec<Ring>,
+pub struct Merge<Q = Ring> {
+    rings: Vec<Q>,
     /// Rings with a record, by its time.
     heads: BinaryHeap<Reverse<(u64, usize)>>,
     /// Rings without a record when last looked at.
@@ -57,13 +57,13 @@ fn time_of(record: &[u8]) -> u64 {
     record.first_chunk().map_or(0, |b| u64::from_ne_bytes(*b))
 }
 
-impl Merge {
-    pub fn new(rings: Vec<Ring>) -> Self {
+impl<Q: Queue> Merge<Q> {
+    pub fn new(rings: Vec<Q>) -> Self {
         let empty = (0..rings.len()).collect();
         Self { rings, heads: BinaryHeap::new(), empty, horizon: 0, taken: None, newest: 0, late: 0 }
     }
 
-    pub fn rings(&self) -> &[Ring] {
+    pub fn rings(&self) -> &[Q] {
         &self.rings
     }
 
@@ -74,6 +74,11 @@ impl Merge {
 
     /// Forgets the record handed out last and finds the next. With `all`, nothing is held back.
     pub fn next(&mut self, all: bool) -> Found {
+        self.next_at(all, boot_time)
+    }
+
+    /// As [`Self::next`], with the clock given; it is asked only when the rings are looked at.
+    fn next_at(&mut self, all: bool, now: impl Fn() -> u64) -> Found {
         self.put_back();
         for look in 0..2 {
             if let Some(Reverse((time, ring))) = self.heads.peek().copied()
@@ -87,7 +92,7 @@ impl Merge {
                 return Found::Record(ring, late);
             }
             if look == 0 {
-                self.look(all);
+                self.look(all, &now);
             }
         }
         self.release_all();
@@ -112,10 +117,10 @@ impl Merge {
     }
 
     /// Looks for records in the rings that had none, and moves the horizon.
-    fn look(&mut self, all: bool) {
-        self.horizon = if all { u64::MAX } else { boot_time().saturating_sub(HOLD.as_nanos() as u64) };
+    fn look(&mut self, all: bool, now: impl Fn() -> u64) {
+        self.horizon = if all { u64::MAX } else { now().saturating_sub(HOLD.as_nanos() as u64) };
         let (rings, heads) = (&mut self.rings, &mut self.heads);
-        self.empty.retain(|index| match rings.get_mut(*index).and_then(Ring::peek) {
+        self.empty.retain(|index| match rings.get_mut(*index).and_then(Queue::peek) {
             Some(record) => {
                 heads.push(Reverse((time_of(record), *index)));
                 false
@@ -130,5 +135,104 @@ impl Merge {
                 ring.release();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use std::collections::VecDeque;
+    use std::rc::Rc;
+
+    /// A queue that the test goes on filling.
+    #[derive(Default, Clone)]
+    struct Times {
+        waiting: Rc<RefCell<VecDeque<u64>>>,
+        first: Option<[u8; 8]>,
+        held: u64,
+    }
+
+    impl Times {
+        fn push(&self, times: &[u64]) {
+            self.waiting.borrow_mut().extend(times);
+        }
+    }
+
+    impl Queue for Times {
+        fn peek(&mut self) -> Option<&[u8]> {
+            if self.first.is_none() {
+                self.first = self.waiting.borrow_mut().pop_front().map(u64::to_ne_bytes);
+            }
+            self.first.as_ref().map(|b| &b[..])
+        }
+
+        fn advance(&mut self) {
+            self.first = None;
+            self.held += 8;
+        }
+
+        fn held(&self) -> u64 {
+            self.held
+        }
+
+        fn release(&mut self) {
+            self.held = 0;
+        }
+    }
+
+    const HELD: u64 = HOLD.as_nanos() as u64;
+
+    /// Times of all records that are due at `now`, with a mark for late ones.
+    fn due(merge: &mut Merge<Times>, now: u64, all: bool) -> Vec<(u64, bool)> {
+        let mut found = Vec::new();
+        while let Found::Record(ring, late) = merge.next_at(all, || now) {
+            let time = merge.record(ring).map(time_of);
+            found.push((time.unwrap_or(u64::MAX), late));
+        }
+        found
+    }
+
+    #[test]
+    fn records_of_all_queues_come_by_time() {
+        let queues = [Times::default(), Times::default(), Times::default()];
+        queues[0].push(&[1, 4, 5]);
+        queues[2].push(&[2, 3, 6]);
+        let mut merge = Merge::new(queues.to_vec());
+        let times: Vec<u64> = due(&mut merge, 100 + HELD, false).into_iter().map(|(t, _)| t).collect();
+        assert_eq!(times, [1, 2, 3, 4, 5, 6]);
+        assert_eq!(merge.late, 0);
+        assert!(merge.rings().iter().all(|q| q.held == 0), "space is given back");
+    }
+
+    #[test]
+    fn a_record_waits_until_no_earlier_one_can_come() {
+        let queues = [Times::default(), Times::default()];
+        queues[0].push(&[1_000]);
+        let mut merge = Merge::new(queues.to_vec());
+        assert!(matches!(merge.next_at(false, || 1_000), Found::NotBefore(at) if at == 1_000 + HELD));
+        // What was being written meanwhile on the other CPU still comes first.
+        queues[1].push(&[990]);
+        assert_eq!(due(&mut merge, 1_000 + HELD, false), [(990, false), (1_000, false)]);
+        assert!(matches!(merge.next_at(false, || 1_000 + HELD), Found::Nothing));
+    }
+
+    #[test]
+    fn a_late_record_is_delivered_and_marked() {
+        let queues = [Times::default(), Times::default()];
+        queues[0].push(&[50]);
+        let mut merge = Merge::new(queues.to_vec());
+        assert_eq!(due(&mut merge, 50 + HELD, false), [(50, false)]);
+        queues[1].push(&[10, 60]);
+        assert_eq!(due(&mut merge, 60 + HELD, false), [(10, true), (60, false)]);
+        assert_eq!(merge.late, 1);
+    }
+
+    #[test]
+    fn nothing_is_held_back_at_the_end() {
+        let queues = [Times::default()];
+        queues[0].push(&[5, 7]);
+        let mut merge = Merge::new(queues.to_vec());
+        assert_eq!(due(&mut merge, 0, true), [(5, false), (7, false)]);
     }
 }

@@ -18,6 +18,18 @@ const RECORD_HEADER: u64 = 8;
 /// `BPF_MAP_TYPE_RINGBUF`
 const MAP_TYPE: u32 = 27;
 
+/// A queue of records in the order of their times.
+pub trait Queue {
+    /// The first record, `None` when there is none that is finished.
+    fn peek(&mut self) -> Option<&[u8]>;
+    /// Goes on to the next.
+    fn advance(&mut self);
+    /// Bytes consumed and not yet given back.
+    fn held(&self) -> u64;
+    /// Gives back the room of all records consumed.
+    fn release(&mut self);
+}
+
 /// One CPU's ring.
 pub struct Ring {
     map: MapData,
@@ -79,9 +91,11 @@ impl Ring {
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.map.fd().as_fd()
     }
+}
 
+impl Queue for Ring {
     /// The record at the current position, `None` when there is none that is finished.
-    pub fn peek(&mut self) -> Option<&[u8]> {
+    fn peek(&mut self) -> Option<&[u8]> {
         loop {
             if self.position >= self.seen {
                 // SAFETY: the producer page holds the position in its first word; the kernel
@@ -122,19 +136,19 @@ impl Ring {
     }
 
     /// Goes on to the next record.
-    pub fn advance(&mut self) {
+    fn advance(&mut self) {
         self.position += self.current;
         self.current = 0;
     }
 
     /// Bytes consumed and not yet given back.
-    pub fn held(&self) -> u64 {
+    fn held(&self) -> u64 {
         self.position - self.released
     }
 
     /// Gives the space of all records before the current position back to the kernel. Nothing may
     /// borrow them any more.
-    pub fn release(&mut self) {
+    fn release(&mut self) {
         self.released = self.position;
         // SAFETY: the consumer page holds our position in its first word.
         unsafe { self.consumer.cast::<AtomicU64>().as_ref() }.store(self.position, Ordering::Release);
