@@ -1,6 +1,7 @@
 //! The event in an event block.
 
-use super::block::EventKind;
+use super::block::{self, EventKind};
+use super::compat;
 use super::damage::Fault;
 use crate::event::EventBits;
 use crate::param_slots::MAX_PARAMS;
@@ -21,6 +22,8 @@ pub(super) struct Parsed {
     pub cpu: u16,
     pub ty: EventType,
     pub bits: EventBits,
+    /// Bit *i*: parameter *i* could not be read when the event was recorded.
+    pub unreadable: u32,
     /// Parameters that are wanted: at most those of the schema.
     pub params: usize,
     /// Where the lengths of the parameters begin in the body, and how wide each is.
@@ -59,6 +62,9 @@ impl Parsed {
         if len < header_len {
             return Err(Fault::Event { what: "shorter than its header" });
         }
+        // Padding reckons with the header of the block.
+        let behind = (block::HEADER + start + len).next_multiple_of(4) - block::HEADER;
+        let unreadable = compat::unreadable(body.get(behind..).unwrap_or_default());
         let event = event.get(..len).ok_or(Fault::Event { what: "longer than its block" })?;
         let after = event.get(header_len..).unwrap_or_default();
         let count = if kind.counted {
@@ -88,6 +94,7 @@ impl Parsed {
             cpu: u16::from_le_bytes(*cpu),
             ty,
             bits,
+            unreadable,
             params: count.min(info.params.len()).min(MAX_PARAMS),
             lens,
             wide,

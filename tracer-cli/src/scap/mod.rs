@@ -14,6 +14,7 @@
 
 mod block;
 mod body;
+mod compat;
 mod damage;
 mod event_block;
 mod fd_list;

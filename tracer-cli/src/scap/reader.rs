@@ -2,6 +2,7 @@
 
 use super::block::{self, Kind};
 use super::body::Body;
+use super::compat;
 use super::damage::{CaptureError, Damage, Fault};
 use super::event_block::Parsed;
 use super::input::Input;
@@ -334,6 +335,7 @@ impl Source for CaptureSource {
         let body = self.input.window().get(block::HEADER..end).unwrap_or_default();
         let params = self.slots.lend(parsed.params);
         parsed.params(body, params);
+        compat::restore(parsed.ty, params);
         let mut bits = parsed.bits;
         bits.set(EventBits::LATE, is_late);
         self.leading &= is_initial(parsed.ty);
@@ -348,7 +350,7 @@ impl Source for CaptureSource {
             cpu: parsed.cpu,
             ty: parsed.ty,
             bits,
-            unreadable: 0,
+            unreadable: parsed.unreadable,
             params,
         }))
     }

@@ -1,5 +1,6 @@
 //! Event blocks, encoded from borrowed events: nothing is allocated but room in the buffer.
 
+use super::compat;
 use super::write_block::code;
 use crate::event::Event;
 use crate::schema::EventFlags;
@@ -23,7 +24,9 @@ pub(super) fn append(out: &mut Vec<u8>, event: &Event<'_>, state_only: bool) {
     let len = HEADER + event.params.len() * width + data;
 
     let flags = if state_only { 4 } else { 0 };
-    let total = (8 + 2 + flags + len).next_multiple_of(4) + 4;
+    let padded = (8 + 2 + flags + len).next_multiple_of(4);
+    let option = if event.unreadable == 0 { 0 } else { compat::OPTION_LEN };
+    let total = padded + option + 4;
     let code = match (state_only, is_wide || total > MAX_SMALL) {
         (false, false) => code::EVENT,
         (true, false) => code::EVENT_FLAGS,
@@ -50,7 +53,10 @@ pub(super) fn append(out: &mut Vec<u8>, event: &Event<'_>, state_only: bool) {
     for param in event.params {
         out.extend_from_slice(param.get(..most).unwrap_or(param));
     }
-    out.resize(start + total - 4, 0);
+    out.resize(start + padded, 0);
+    if event.unreadable != 0 {
+        out.extend_from_slice(&compat::option(event.unreadable));
+    }
     out.extend_from_slice(&(total as u32).to_le_bytes());
 }
 
@@ -99,6 +105,7 @@ mod tests {
         let body = &out[8..out.len() - 4];
         let parsed = Parsed::read(body, kind).unwrap().unwrap();
         assert_eq!((parsed.ts, parsed.tid, parsed.cpu, parsed.ty), (1234, -7, 3, event.ty));
+        assert_eq!(parsed.unreadable, event.unreadable);
         assert_eq!(parsed.bits.contains(EventBits::STATE_ONLY), state_only);
         let mut params: Vec<&[u8]> = vec![&[]; parsed.params];
         parsed.params(body, &mut params);
@@ -112,6 +119,11 @@ mod tests {
             let (len, large, found) = read_back(&event(EventType::SYSCALL_READ_X, &params), state_only);
             assert!(len.is_multiple_of(4) && !large);
             assert_eq!(found, params);
+        }
+        for (state_only, data) in [(false, &b"1"[..]), (true, b"12"), (false, b"123"), (true, b"1234")] {
+            let params: [&[u8]; 2] = [&[], data];
+            let event = Event { unreadable: 2, ..event(EventType::SYSCALL_READ_X, &params) };
+            assert_eq!(read_back(&event, state_only).2, params);
         }
         assert_eq!(read_back(&event(EventType::SYSCALL_READ_X, &[]), false).2, Vec::<Vec<u8>>::new());
     }

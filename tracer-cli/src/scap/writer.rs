@@ -4,6 +4,7 @@
 //! enough, becomes a frame of the file. So a run that is killed loses less than a second, and
 //! whatever ends it, the file ends with a whole frame.
 
+use super::compat::{self, Rewritten};
 use super::frame_file::{Codec, FrameFile};
 use super::rotate::{Fill, Names, Rotation};
 use super::{write_event, write_state};
@@ -107,7 +108,13 @@ impl CaptureWriter {
         if self.options.exit_only && event.ty.is_enter() && event.info().class == Class::Syscall {
             return Ok(());
         }
-        write_event::append(&mut self.blocks, event, state_only);
+        match self.rewritten(event) {
+            None => write_event::append(&mut self.blocks, event, state_only),
+            Some(params) => {
+                let params = params.get(..event.params.len()).unwrap_or(&params);
+                write_event::append(&mut self.blocks, &Event { params, ..*event }, state_only);
+            }
+        }
         self.waiting += 1;
         self.in_section += 1;
         self.fill.events += 1;
@@ -115,6 +122,12 @@ impl CaptureWriter {
             self.fill.bytes = self.file.as_ref().map_or(0, FrameFile::len) + self.blocks.len() as u64;
         }
         if self.blocks.len() >= FRAME { self.write_frame() } else { Ok(()) }
+    }
+
+    /// Files without enters are for new readers.
+    #[inline]
+    fn rewritten<'a>(&self, event: &Event<'a>) -> Option<Rewritten<'a>> {
+        if self.options.exit_only { None } else { compat::for_old_readers(event) }
     }
 
     /// Makes a frame of what is in the buffer.
