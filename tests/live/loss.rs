@@ -112,8 +112,9 @@ fn each_program_refused() -> Result<Completion> {
     for program in &programs {
         // Each has a second of the same purpose, or the opening of a file does not depend on it.
         let said = without(program, "cat openat fd=3(<f>")?;
-        let named = said.lines().filter(|line| line.contains(program)).count();
-        ensure!(named == said.lines().count(), "without {program}, something else is said, too: {said}");
+        // On a busy machine events may be lost, which is said, too.
+        let other = said.lines().find(|line| !line.contains(program) && !line.contains("events lost"));
+        ensure!(other.is_none(), "without {program}, something else is said, too: {said}");
     }
     Ok(Completion::Completed)
 }
