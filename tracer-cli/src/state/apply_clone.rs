@@ -4,6 +4,7 @@
 //! first makes the child; each side knows something that the other does not.
 
 use super::apply_process::{set_list, set_text, set_usage};
+use super::containers::Place;
 use super::step::NONE;
 use super::thread::{Thread, ThreadFlags};
 use super::{State, ThreadKey};
@@ -73,7 +74,9 @@ fn clone_in_caller(state: &mut State, event: &Event<'_>, layout: &CloneLayout, k
     let Some(caller) = state.thread_mut(key) else { return };
     if caller.flags.contains(ThreadFlags::UNKNOWN) {
         repair(caller, event, layout);
+        state.find_place(key);
     }
+    let Some(caller) = state.thread(key) else { return };
     if caller.tid != caller.vtid {
         return;
     }
@@ -171,6 +174,7 @@ fn inherit(child: &mut Thread, source: &Thread, process: &Thread, is_thread: boo
     child.exe.clone_from(&source.exe);
     child.args = Rc::clone(&source.args);
     child.cgroups = Rc::clone(&source.cgroups);
+    child.place = source.place;
     (child.sid, child.pgid, child.vpgid) = (source.sid, source.pgid, source.vpgid);
     (child.uid, child.gid, child.loginuid) = (source.uid, source.gid, source.loginuid);
     child.tty = source.tty;
@@ -216,7 +220,9 @@ fn describe(thread: &mut Thread, event: &Event<'_>, layout: &CloneLayout) {
     set_text(&mut thread.exe, event.text(1));
     set_text(&mut thread.comm, event.text(layout.comm));
     set_list(&mut thread.args, event.param(2));
-    set_list(&mut thread.cgroups, event.param(layout.cgroups));
+    if set_list(&mut thread.cgroups, event.param(layout.cgroups)) {
+        thread.place = Place::Unknown;
+    }
     thread.fd_limit = event.i64(7).unwrap_or(thread.fd_limit);
     set_usage(thread, event, layout.usage);
     thread.uid = event.u64(layout.uid).map_or(thread.uid, |uid| uid as u32);

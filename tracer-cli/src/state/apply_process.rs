@@ -23,12 +23,14 @@ pub(super) fn set_text(to: &mut BString, text: Option<&[u8]>) {
     }
 }
 
-/// Lists are mostly those of the parent: then the memory is shared.
-pub(super) fn set_list(to: &mut Rc<[u8]>, list: Option<&[u8]>) {
+/// Lists are mostly those of the parent: then the memory is shared. Says whether it differs.
+pub(super) fn set_list(to: &mut Rc<[u8]>, list: Option<&[u8]>) -> bool {
     let list = list.unwrap_or_default();
-    if **to != *list {
+    let differs = **to != *list;
+    if differs {
         *to = Rc::from(list);
     }
+    differs
 }
 
 /// Page faults and memory sizes from five parameters in a row.
@@ -72,8 +74,9 @@ fn exec_with(step: &mut Step<'_>, comm: usize, cgroups: usize, env: usize) {
     set_text(&mut process.exe, event.text(1));
     set_text(&mut process.comm, event.text(comm));
     set_list(&mut process.args, event.param(2));
+    let mut moved = false;
     if let Some(list) = event.param(cgroups) {
-        set_list(&mut process.cgroups, Some(list));
+        moved = set_list(&mut process.cgroups, Some(list));
     }
     if env != NONE {
         set_list(&mut process.env, event.param(env));
@@ -103,6 +106,9 @@ fn exec_with(step: &mut Step<'_>, comm: usize, cgroups: usize, env: usize) {
     process.flags.set(ThreadFlags::EXE_LOWER_LAYER, bits & 8 != 0);
     process.fds.remove_close_on_exec();
     let (uid, gid, ptid) = (process.uid, process.gid, process.ptid);
+    if moved {
+        step.state.find_place(step.process);
+    }
     step.state.users.meet(uid, gid);
     if let Some(parent) = event.i64(5).filter(|parent| *parent > 0 && *parent != ptid) {
         step.state.set_parent(pid, parent);

@@ -115,6 +115,11 @@ impl Inspector {
                 return binding;
             }
             Action::User(added) => apply_user(&mut self.state, event, added),
+            Action::Container(read) => {
+                if let Some(news) = read(event) {
+                    self.state.containers.learn(news);
+                }
+            }
             Action::Group(added) => apply_group(&mut self.state, event, added),
             Action::Container => binding.thread = apply_container::note(&mut self.state, event),
             Action::None | Action::Thread(_) => {}
@@ -331,6 +336,7 @@ impl Inspector {
             .state
             .remove_where(|t| now.saturating_sub(t.last_access.max(t.clone_ts)) > IDLE && !is_alive(t.tid));
         self.state.counts.threads_evicted += removed as u64;
+        self.state.forget_containers();
         removed
     }
 }

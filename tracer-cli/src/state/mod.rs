@@ -6,6 +6,9 @@ mod apply_container;
 mod apply_file;
 mod apply_process;
 mod apply_socket;
+pub mod cgroup_id;
+pub mod container_note;
+pub mod containers;
 pub mod enter_params;
 pub mod fd;
 pub mod fd_table;
@@ -21,6 +24,7 @@ pub mod tuple;
 pub mod users;
 
 use crate::event::Event;
+use containers::{Container, Place};
 use fd::FdInfo;
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;
@@ -42,6 +46,7 @@ pub struct State {
     ended: Vec<(i64, u64)>,
     ended_next: usize,
     pub users: users::Users,
+    pub containers: containers::Containers,
     pub machine: Machine,
     pub counts: StateCounts,
     /// Local addresses, to tell the local end of a connection from the remote one.
@@ -154,6 +159,9 @@ impl State {
     /// [`State::insert`] without moving the thread.
     pub fn insert_boxed(&mut self, mut thread: Box<Thread>) -> ThreadKey {
         self.remove(thread.tid);
+        if thread.place == Place::Unknown {
+            thread.place = self.containers.place_of(&thread);
+        }
         let tid = thread.tid;
         let lives = u32::from(!thread.flags.contains(thread::ThreadFlags::DEAD));
         if thread.is_main() {
@@ -231,6 +239,28 @@ impl State {
         self.ended.iter().any(|(ended, at)| *ended == tid && *at >= ts)
     }
 
+    /// Finds out anew where the thread runs, as its control groups may have changed.
+    pub(super) fn find_place(&mut self, key: ThreadKey) {
+        let Some(thread) = self.threads.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
+            return;
+        };
+        thread.place = self.containers.place_of(thread);
+    }
+
+    /// Forgets the containers that no thread is in any more.
+    pub(super) fn forget_containers(&mut self) {
+        self.containers.keep_those_of(self.threads.iter().filter_map(Option::as_deref));
+    }
+
+    /// The container that a thread runs in, `None` on the host.
+    #[inline]
+    pub fn container_of(&self, thread: &Thread) -> Option<&Container> {
+        match thread.place {
+            Place::In(key) => self.containers.get(key),
+            Place::Unknown | Place::Host => None,
+        }
+    }
+
     /// Removes the threads for which `goes` says so; returns how many.
     pub fn remove_where(&mut self, mut goes: impl FnMut(&Thread) -> bool) -> usize {
         let tids: Vec<i64> = self.threads().filter(|t| goes(t)).map(|t| t.tid).collect();
@@ -294,6 +324,12 @@ impl<'a> Context<'a> {
     #[inline]
     pub fn process(&self) -> Option<&'a Thread> {
         Some(self.state.process_of(self.thread()?))
+    }
+
+    /// The container of the thread, `None` on the host.
+    #[inline]
+    pub fn container(&self) -> Option<&'a Container> {
+        self.state.container_of(self.thread()?)
     }
 
     /// The fd of the event as the state knows it.

@@ -1,7 +1,9 @@
 //! What is to be done with each event type, decided once so that applying an event looks nothing up.
 
+use super::containers::Container;
 use super::step::Step;
-use super::{apply_clone, apply_file, apply_process, apply_socket};
+use super::{apply_clone, apply_file, apply_process, apply_socket, container_note};
+use crate::event::Event;
 use crate::schema::{Class, EventFlags, EventInfo, EventType, ParamType, tables};
 
 /// How an event finds its thread.
@@ -25,6 +27,8 @@ pub(super) enum Action {
     Clone(&'static apply_clone::CloneLayout),
     /// A user or a group was added (`true`) or deleted.
     User(bool),
+    /// It tells about a container, in a text or in parameters of its own.
+    Container(fn(&Event<'_>) -> Option<Container>),
     Group(bool),
     /// A note about a container.
     Container,
@@ -147,6 +151,11 @@ fn action_of(ty: EventType) -> Action {
         E::SYSCALL_CLONE_20_X | E::SYSCALL_FORK_20_X | E::SYSCALL_VFORK_20_X | E::SYSCALL_CLONE3_X => {
             return Action::Clone(&apply_clone::CLONE_20);
         }
+        E::CONTAINER_E => return Action::Container(container_note::from_params),
+        E::CONTAINER_JSON_E | E::CONTAINER_JSON_2_E => {
+            return Action::Container(|event| container_note::from_json(event.text(0)?));
+        }
+        E::ASYNCEVENT_E => return Action::Container(container_note::from_plugin),
         E::USER_ADDED_E => return Action::User(true),
         E::USER_DELETED_E => return Action::User(false),
         E::GROUP_ADDED_E => return Action::Group(true),

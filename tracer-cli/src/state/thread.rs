@@ -3,6 +3,7 @@
 //! Facts that belong to the process (cwd, environment, fd table, memory …) are kept on its main
 //! thread (`tid == pid`); readers ask [`super::State::process_of`].
 
+use super::containers::Place;
 use super::enter_params::EnterParams;
 use super::fd_table::FdTable;
 use crate::schema::EventType;
@@ -85,6 +86,8 @@ pub struct Thread {
     pub cap_effective: u64,
     /// `subsystem=path` strings, each with a final NUL.
     pub cgroups: Rc<[u8]>,
+    /// The container; [`super::State::insert`] finds it from the control groups.
+    pub place: Place,
     /// Soft limit of open files, negative when unknown.
     pub fd_limit: i64,
     /// KiB. Of the process.
@@ -144,6 +147,7 @@ impl Thread {
             cap_permitted: 0,
             cap_effective: 0,
             cgroups: nothing,
+            place: Place::Unknown,
             fd_limit: -1,
             vm_size: 0,
             vm_rss: 0,

@@ -1,5 +1,6 @@
 //! The inspector fed with hand-made events.
 
+mod container;
 mod file;
 mod process;
 mod socket;

@@ -1,0 +1,254 @@
+//! Containers: their ids, and what the engines say about them.
+//!
+//! A thread knows its container by a [`ContainerKey`], found from its control groups when it starts
+//! and when they change. What engines say comes in events, before or after the first thread.
+
+use super::cgroup_id::{ContainerType, container_id_of, short_id};
+use super::thread::{Thread, ThreadFlags};
+use bstr::BString;
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+
+/// A container's place in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ContainerKey(u32);
+
+/// Where a thread runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Place {
+    /// Not looked up since its control groups changed.
+    #[default]
+    Unknown,
+    /// In no container.
+    Host,
+    In(ContainerKey),
+}
+
+/// Whether an engine answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Lookup {
+    /// Nobody was asked, or no answer came yet.
+    #[default]
+    Pending,
+    Done,
+    Failed,
+}
+
+/// A directory that a container sees.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mount {
+    pub source: BString,
+    pub dest: BString,
+    pub mode: BString,
+    pub writable: bool,
+    pub propagation: BString,
+}
+
+/// A port of the host that leads into a container.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PortMapping {
+    pub host_ip: u32,
+    pub host_port: u16,
+    pub container_port: u16,
+}
+
+/// A command that checks a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Probe {
+    pub exe: BString,
+    pub args: Vec<BString>,
+}
+
+/// One container. Texts are empty where nothing is known.
+#[derive(Debug, Clone, Default)]
+pub struct Container {
+    pub id: BString,
+    pub full_id: BString,
+    pub kind: ContainerType,
+    pub lookup: Lookup,
+    pub name: BString,
+    pub image: BString,
+    pub image_id: BString,
+    pub image_repository: BString,
+    pub image_tag: BString,
+    pub image_digest: BString,
+    pub privileged: bool,
+    pub is_pod_sandbox: bool,
+    /// s since the epoch, 0 when unknown.
+    pub created: i64,
+    pub user: BString,
+    pub ip: BString,
+    pub cni_json: BString,
+    pub pod_sandbox_id: BString,
+    pub mounts: Vec<Mount>,
+    pub ports: Vec<PortMapping>,
+    pub labels: BTreeMap<BString, BString>,
+    pub pod_labels: BTreeMap<BString, BString>,
+    /// `NAME=value`.
+    pub env: Vec<BString>,
+    pub healthcheck: Option<Probe>,
+    pub liveness: Option<Probe>,
+    pub readiness: Option<Probe>,
+    /// Bytes, 0 for no limit.
+    pub memory_limit: i64,
+    pub swap_limit: i64,
+    pub cpu_shares: i64,
+    /// µs in each period; 0 for no limit.
+    pub cpu_quota: i64,
+    /// µs.
+    pub cpu_period: i64,
+    pub cpuset_cpus: i64,
+}
+
+impl Container {
+    /// A container of which only this is known; `full_id` may be a short one.
+    pub fn new(kind: ContainerType, full_id: &[u8]) -> Self {
+        Self { kind, id: short_id(full_id).into(), full_id: full_id.into(), ..Self::default() }
+    }
+}
+
+/// The containers by their short ids.
+#[derive(Debug, Default)]
+pub struct Containers {
+    list: Vec<Option<Box<Container>>>,
+    free: Vec<u32>,
+    by_id: FxHashMap<BString, u32>,
+}
+
+impl Containers {
+    /// The container at a place in the table.
+    #[inline]
+    pub fn get(&self, key: ContainerKey) -> Option<&Container> {
+        self.list.get(key.0 as usize)?.as_deref()
+    }
+
+    /// The container with this id, in its short or long form.
+    pub fn by_id(&self, id: &[u8]) -> Option<&Container> {
+        self.get(self.find(id)?)
+    }
+
+    fn find(&self, id: &[u8]) -> Option<ContainerKey> {
+        self.by_id.get(bstr::BStr::new(short_id(id))).map(|i| ContainerKey(*i))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Container> {
+        self.list.iter().filter_map(|slot| slot.as_deref())
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// The place of the container with this id; when it is new it is added with nothing known.
+    pub fn meet(&mut self, kind: ContainerType, full_id: &[u8]) -> ContainerKey {
+        match self.find(full_id) {
+            Some(key) => key,
+            None => self.add(Container::new(kind, full_id)),
+        }
+    }
+
+    /// Takes over what is said of a container in place of what was known before.
+    pub fn learn(&mut self, mut news: Container) -> ContainerKey {
+        if news.id.is_empty() {
+            news.id = short_id(&news.full_id).into();
+        }
+        let Some(key) = self.find(&news.id) else { return self.add(news) };
+        if let Some(known) = self.list.get_mut(key.0 as usize).and_then(Option::as_deref_mut) {
+            if news.full_id.len() < known.full_id.len() {
+                news.full_id = std::mem::take(&mut known.full_id);
+            }
+            // Captures have no numbers for the newer types.
+            if matches!(news.kind, ContainerType::Unknown | ContainerType::Custom) {
+                news.kind = known.kind;
+            }
+            *known = news;
+        }
+        key
+    }
+
+    fn add(&mut self, container: Container) -> ContainerKey {
+        let id = container.id.clone();
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.list.push(None);
+            (self.list.len() - 1) as u32
+        });
+        if let Some(slot) = self.list.get_mut(index as usize) {
+            *slot = Some(Box::new(container));
+        }
+        self.by_id.insert(id, index);
+        ContainerKey(index)
+    }
+
+    /// Where a thread with these control groups runs.
+    pub fn place_of(&mut self, thread: &Thread) -> Place {
+        let own_pid_namespace = thread.flags.contains(ThreadFlags::IN_PID_NS);
+        match container_id_of(&thread.cgroups, own_pid_namespace) {
+            Some(found) => Place::In(self.meet(found.kind, &found.full_id)),
+            None => Place::Host,
+        }
+    }
+
+    /// Forgets the containers that no thread is in any more.
+    pub(super) fn keep_those_of<'a>(&mut self, threads: impl Iterator<Item = &'a Thread>) {
+        let mut used = vec![false; self.list.len()];
+        for thread in threads {
+            if let Place::In(key) = thread.place
+                && let Some(slot) = used.get_mut(key.0 as usize)
+            {
+                *slot = true;
+            }
+        }
+        for (index, slot) in self.list.iter_mut().enumerate() {
+            if used.get(index) == Some(&false)
+                && let Some(container) = slot.take()
+            {
+                self.by_id.remove(&container.id);
+                self.free.push(index as u32);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &[u8] = b"697956520d891b5cb0e215093970c733549a3f745f52263c05b37f8a488994f3";
+
+    fn thread(cgroups: &[u8]) -> Thread {
+        Thread { cgroups: cgroups.into(), ..Thread::new(1, 1) }
+    }
+
+    #[test]
+    fn what_is_said_belongs_to_the_threads_whenever_it_comes() {
+        let mut table = Containers::default();
+        let path = [b"cpu=/docker/", ID, b"\0"].concat();
+        let Place::In(key) = table.place_of(&thread(&path)) else { panic!("on the host") };
+        assert_eq!(table.get(key).unwrap().id, "697956520d89");
+        let mut news = Container { id: "697956520d89".into(), ..Container::default() };
+        news.name = "shop".into();
+        assert_eq!(table.learn(news), key);
+        let known = table.by_id(ID).unwrap();
+        assert_eq!((known.name.as_slice(), known.full_id.as_slice()), (&b"shop"[..], ID));
+        assert_eq!(known.kind, ContainerType::Docker, "not said, so it stays");
+        assert_eq!(table.place_of(&thread(&path)), Place::In(key));
+        assert_eq!(table.place_of(&thread(b"cpu=/\0")), Place::Host);
+        assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn containers_without_threads_are_forgotten() {
+        let mut table = Containers::default();
+        let (one, two) = (table.meet(ContainerType::Lxc, b"one"), table.meet(ContainerType::Lxc, b"two"));
+        let mut inside = thread(b"");
+        inside.place = Place::In(two);
+        table.keep_those_of([&inside].into_iter());
+        assert!(table.get(one).is_none() && table.by_id(b"one").is_none());
+        assert_eq!(table.by_id(b"two").unwrap().id, "two");
+        assert_eq!(table.meet(ContainerType::Lxc, b"three"), one, "the place is used again");
+    }
+}
