@@ -1,46 +1,28 @@
 //! Notes about containers.
 //!
 //! They come from the recorder, not from a thread. Readers of captures expect a name all the same,
-//! so such an event has a thread of its own, called after the container.
+//! so such an event has a thread of its own: number 0, called after the container and inside it.
 
+use super::container_note;
+use super::containers::Place;
 use super::thread::Thread;
 use super::{State, ThreadKey};
 use crate::event::Event;
 use crate::schema::EventType;
 use bstr::BString;
 
-/// Makes the thread of a note about a container; `None` when the note does not name one.
+/// Takes over what a note says of a container and makes its thread; `None` when it is about none.
 pub(super) fn note(state: &mut State, event: &Event<'_>) -> Option<ThreadKey> {
-    let id = match event.ty {
-        EventType::CONTAINER_E => BString::from(event.text(0)?),
-        _ => id_in(event.text(0)?)?,
+    let container = match event.ty {
+        EventType::CONTAINER_E => container_note::from_params(event)?,
+        EventType::ASYNCEVENT_E => {
+            state.containers.learn(container_note::from_plugin(event)?);
+            return None;
+        }
+        _ => container_note::from_json(event.text(0)?)?,
     };
     let mut comm = BString::from("container:");
-    comm.extend_from_slice(&id);
-    Some(state.set_stand_in(Thread { comm, ..Thread::new(event.tid, event.tid) }))
-}
-
-/// The id in `{"container": {"id": …}}`.
-fn id_in(json: &[u8]) -> Option<BString> {
-    #[derive(serde::Deserialize)]
-    struct Note {
-        container: Container,
-    }
-    #[derive(serde::Deserialize)]
-    struct Container {
-        id: String,
-    }
-    serde_json::from_slice::<Note>(json).ok().map(|note| note.container.id.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_id_is_found_among_other_things() {
-        assert_eq!(id_in(br#"{"container":{"Mounts":[],"id":"e7a8","name":""}}"#), Some("e7a8".into()));
-        assert_eq!(id_in(br#"{"container":{"name":"x"}}"#), None);
-        assert_eq!(id_in(b"{"), None);
-    }
+    comm.extend_from_slice(&container.id);
+    let place = Place::In(state.containers.learn(container));
+    Some(state.set_stand_in(Thread { comm, place, ..Thread::new(0, 0) }))
 }

@@ -115,11 +115,6 @@ impl Inspector {
                 return binding;
             }
             Action::User(added) => apply_user(&mut self.state, event, added),
-            Action::Container(read) => {
-                if let Some(news) = read(event) {
-                    self.state.containers.learn(news);
-                }
-            }
             Action::Group(added) => apply_group(&mut self.state, event, added),
             Action::Container => binding.thread = apply_container::note(&mut self.state, event),
             Action::None | Action::Thread(_) => {}

@@ -1,9 +1,7 @@
 //! What is to be done with each event type, decided once so that applying an event looks nothing up.
 
-use super::containers::Container;
 use super::step::Step;
-use super::{apply_clone, apply_file, apply_process, apply_socket, container_note};
-use crate::event::Event;
+use super::{apply_clone, apply_file, apply_process, apply_socket};
 use crate::schema::{Class, EventFlags, EventInfo, EventType, ParamType, tables};
 
 /// How an event finds its thread.
@@ -27,8 +25,6 @@ pub(super) enum Action {
     Clone(&'static apply_clone::CloneLayout),
     /// A user or a group was added (`true`) or deleted.
     User(bool),
-    /// It tells about a container, in a text or in parameters of its own.
-    Container(fn(&Event<'_>) -> Option<Container>),
     Group(bool),
     /// A note about a container.
     Container,
@@ -151,16 +147,13 @@ fn action_of(ty: EventType) -> Action {
         E::SYSCALL_CLONE_20_X | E::SYSCALL_FORK_20_X | E::SYSCALL_VFORK_20_X | E::SYSCALL_CLONE3_X => {
             return Action::Clone(&apply_clone::CLONE_20);
         }
-        E::CONTAINER_E => return Action::Container(container_note::from_params),
-        E::CONTAINER_JSON_E | E::CONTAINER_JSON_2_E => {
-            return Action::Container(|event| container_note::from_json(event.text(0)?));
-        }
-        E::ASYNCEVENT_E => return Action::Container(container_note::from_plugin),
         E::USER_ADDED_E => return Action::User(true),
         E::USER_DELETED_E => return Action::User(false),
         E::GROUP_ADDED_E => return Action::Group(true),
         E::GROUP_DELETED_E => return Action::Group(false),
-        E::CONTAINER_E | E::CONTAINER_JSON_E | E::CONTAINER_JSON_2_E => return Action::Container,
+        E::CONTAINER_E | E::CONTAINER_JSON_E | E::CONTAINER_JSON_2_E | E::ASYNCEVENT_E => {
+            return Action::Container;
+        }
 
         E::SYSCALL_EXECVE_8_X | E::SYSCALL_EXECVE_13_X => process::exec_8,
         E::SYSCALL_EXECVE_14_X => process::exec_14,
