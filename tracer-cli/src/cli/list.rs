@@ -20,9 +20,13 @@ pub fn fields(out: &mut dyn Write, verbose: bool) -> io::Result<()> {
         Class::Process,
         Class::User,
         Class::Group,
+        Class::Container,
         Class::Fd,
         Class::FsPath,
+        Class::Syslog,
         Class::Fdlist,
+        Class::K8s,
+        Class::Mesos,
     ] {
         let hidden = FieldFlags::PRINT_ONLY | FieldFlags::TABLE_ONLY;
         let mut rows = fields::all().filter(|f| f.class == class && !f.flags.intersects(hidden)).peekable();
@@ -95,6 +99,13 @@ fn describe(class: Class) -> (&'static str, &'static str) {
         Class::Process => ("process", "The process and the thread that made the event, and their ancestors."),
         Class::User => ("user", "The user who runs the program."),
         Class::Group => ("group", "The group the program runs as."),
+        Class::Container => ("container", "The container the program runs in."),
+        Class::Syslog => ("syslog", "Messages that programs send to the system log."),
+        Class::Util => ("util", "Counting."),
+        Class::K8s => ("k8s", "The Kubernetes pod the program runs in."),
+        Class::Mesos => ("mesos", "The Mesos task the program runs in."),
+        Class::Span => ("span", "Stretches that programs marked in themselves."),
+        Class::Evtin => ("evtin", "The marked stretches that an event falls into."),
         Class::Fd => ("fd", "The file, socket or other descriptor the event is about."),
         Class::FsPath => {
             ("fs.path", "The paths that a system call works on, whichever of its arguments they are.")

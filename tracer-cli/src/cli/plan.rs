@@ -22,6 +22,14 @@ use std::time::Duration;
 const CONTAINER_TEMPLATE: &str = "*%evt.num %evt.outputtime %evt.cpu %container.name (%container.id) \
      %proc.name (%thread.tid:%thread.vtid) %evt.dir %evt.type %evt.info";
 
+/// The same line with the pod (`-pk`).
+const KUBERNETES_TEMPLATE: &str = "*%evt.num %evt.outputtime %evt.cpu %k8s.pod.name (%container.id) \
+     %proc.name (%thread.tid:%thread.vtid) %evt.dir %evt.type %evt.info";
+
+/// The same line with the Mesos task (`-pm`).
+const MESOS_TEMPLATE: &str = "*%evt.num %evt.outputtime %evt.cpu %mesos.task.name (%container.id) \
+     %proc.name (%thread.tid:%thread.vtid) %evt.dir %evt.type %evt.info";
+
 /// What is to be done.
 pub enum Plan {
     /// `-l`
@@ -116,6 +124,7 @@ impl Trace {
             // Programs that read JSON can cut for themselves.
             whole_buffers: args.verbose || args.json,
             screen_width: surroundings.width,
+            ..ExtractOptions::default()
         };
         let max_events = args.count.as_deref().map(|n| positive("-n", n)).transpose()?;
         let max_time =
@@ -181,6 +190,8 @@ fn template(args: &Args, surroundings: Surroundings) -> Result<Template, UsageEr
         None if coloured && !args.json => COLOURED_TEMPLATE,
         None => DEFAULT_TEMPLATE,
         Some("c" | "container") => CONTAINER_TEMPLATE,
+        Some("k" | "kubernetes") => KUBERNETES_TEMPLATE,
+        Some("m" | "mesos") => MESOS_TEMPLATE,
         Some(typed) => typed,
     };
     Template::parse(text).map_err(|e| UsageError(e.render(text)))
@@ -339,6 +350,21 @@ mod tests {
             Origin::Live(_) => panic!("not live"),
         }
         assert!(matches!(trace(&[], PIPE).from, Origin::Live(_)));
+    }
+
+    #[test]
+    fn every_named_format_has_its_columns() {
+        for (name, column) in [
+            ("c", "container.name"),
+            ("container", "container.name"),
+            ("k", "k8s.pod.name"),
+            ("kubernetes", "k8s.pod.name"),
+            ("m", "mesos.task.name"),
+            ("mesos", "mesos.task.name"),
+        ] {
+            let Some(Format::Text(template)) = trace(&["-p", name], PIPE).format else { panic!("{name}") };
+            assert!(template.columns().any(|c| c.field.field.name == column), "{name}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! `evt.arg`, `evt.args` and what else shows the parameters of an event.
 
-use super::evt_io::{DATA, is_syslog};
 use super::render::{chosen, join_at, number, write_arg, write_args};
 use super::sockaddr::{until_nul, write_sockaddr, write_tuple};
+use super::syslog::message;
 use super::table::{Class, Extract, Extraction, Field, FieldArg, FieldFlags};
 use super::value::Value;
 use crate::schema::{ParamFormat as F, ParamInfo, ParamType as T};
@@ -74,26 +74,13 @@ fn index(x: &Extraction<'_>, arg: Option<&FieldArg>) -> Option<usize> {
 }
 
 pub(super) fn write_info(out: &mut Vec<u8>, x: &Extraction<'_>) {
-    let event = x.context.event;
-    if event.ty.is_exit() && is_syslog(&x.context) {
-        let message = DATA.get(event.ty).and_then(|i| event.param(i)).and_then(syslog_parts);
-        if let Some((severity, text)) = message {
-            out.extend_from_slice(b"syslog sev=");
-            out.extend_from_slice(severity.as_bytes());
-            out.extend_from_slice(b" msg=");
-            return super::write::write_printable(out, text);
-        }
+    if let Some(message) = message(x) {
+        out.extend_from_slice(b"syslog sev=");
+        out.extend_from_slice(message.severity_name().as_bytes());
+        out.extend_from_slice(b" msg=");
+        return super::write::write_printable(out, message.text);
     }
     write_args(out, &x.context, x.options);
-}
-
-/// Severity and text of a message as the syslog socket takes it, `<PRI>text` (RFC 3164).
-fn syslog_parts(message: &[u8]) -> Option<(&'static str, &[u8])> {
-    const SEVERITIES: [&str; 8] = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];
-    let inner = message.strip_prefix(b"<")?;
-    let end = inner.iter().take(4).position(|b| *b == b'>')?;
-    let priority: usize = std::str::from_utf8(inner.get(..end)?).ok()?.parse().ok()?;
-    Some((SEVERITIES.get(priority & 7)?, inner.get(end + 1..)?))
 }
 
 fn raw_arg(x: &Extraction<'_>, arg: Option<&FieldArg>, emit: &mut dyn FnMut(Value<'_>)) {
@@ -161,17 +148,4 @@ fn abspath(x: &Extraction<'_>, arg: Option<&FieldArg>, emit: &mut dyn FnMut(Valu
     let Some(text) = event.text(i).filter(|text| !text.is_empty()) else { return };
     let dirfd = info.dirfd.and_then(|i| event.i64(usize::from(i)));
     x.text(|out| join_at(out, &x.context, dirfd, text), |text| emit(Value::Text(text)));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn log_messages_have_a_severity() {
-        assert_eq!(syslog_parts(b"<85>Apr  5 sudo: x"), Some(("notice", &b"Apr  5 sudo: x"[..])));
-        assert_eq!(syslog_parts(b"<1234>x"), None);
-        assert_eq!(syslog_parts(b"GET /"), None);
-        assert_eq!(syslog_parts(b"<"), None);
-    }
 }

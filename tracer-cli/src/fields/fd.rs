@@ -129,7 +129,7 @@ pub(super) static FIELDS: &[Field] = &[
         F::Na,
         "Container id and name of the fd with a colon between them.",
         |x, _, emit| {
-            with_name(x, b":", &mut |name| emit(Value::Text(name)));
+            with_name(x, &container_prefix(x), &mut |name| emit(Value::Text(name)));
         },
     ),
     field(
@@ -140,7 +140,7 @@ pub(super) static FIELDS: &[Field] = &[
         |x, _, emit| {
             with_directory(x, &mut |directory| {
                 let build = |out: &mut Vec<u8>| {
-                    out.push(b':');
+                    out.extend_from_slice(&container_prefix(x));
                     out.extend_from_slice(directory);
                 };
                 x.text(build, |text| emit(Value::Text(text)));
@@ -219,6 +219,16 @@ fn truth(x: &Extraction<'_>, emit: Emit<'_>, part: fn(&FdInfo) -> bool) {
     if let Some(fd) = x.context.fd() {
         emit(Value::Bool(part(fd)));
     }
+}
+
+/// The id of the container, nothing on the host, and a colon.
+fn container_prefix(x: &Extraction<'_>) -> smallvec::SmallVec<[u8; 64]> {
+    let mut prefix = smallvec::SmallVec::new();
+    if let Some(container) = x.context.container() {
+        prefix.extend_from_slice(&container.id);
+    }
+    prefix.push(b':');
+    prefix
 }
 
 /// Calls that make, use or close an fd. Those of mmap name it in the exit event, and old ones not at all.

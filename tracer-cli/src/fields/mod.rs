@@ -7,6 +7,7 @@ mod argument;
 mod buffer;
 mod call_category;
 mod clock;
+mod container;
 mod evt;
 mod evt_args;
 mod evt_io;
@@ -15,15 +16,20 @@ mod fd;
 mod fd_net;
 mod fdlist;
 mod fs_path;
+mod k8s;
+mod mesos;
 mod names;
 mod process;
 mod process_tree;
 pub mod render;
 mod sockaddr;
+mod span;
 mod straight;
+mod syslog;
 pub mod table;
 mod thread;
 mod user;
+mod util;
 pub mod value;
 pub mod write;
 
@@ -33,7 +39,7 @@ pub use table::{Arg, Class, Extract, ExtractOptions, Extraction, Field, FieldArg
 pub use value::Value;
 
 /// The tables in the order in which they are listed and searched.
-static TABLES: [&[Field]; 14] = [
+static TABLES: [&[Field]; 21] = [
     evt_time::ALL_SOURCES,
     evt::ALL_SOURCES,
     evt_time::FIELDS,
@@ -44,10 +50,17 @@ static TABLES: [&[Field]; 14] = [
     process_tree::FIELDS,
     thread::FIELDS,
     user::FIELDS,
+    container::FIELDS,
     fd::FIELDS,
     fd_net::FIELDS,
     fs_path::FIELDS,
+    syslog::FIELDS,
+    util::FIELDS,
     fdlist::FIELDS,
+    k8s::FIELDS,
+    mesos::FIELDS,
+    span::FIELDS,
+    span::INSIDE,
 ];
 
 /// Why a text is no field.

@@ -16,9 +16,18 @@ pub enum Class {
     Process,
     User,
     Group,
+    Container,
     Fd,
     FsPath,
+    Syslog,
+    /// Not about the event.
+    Util,
     Fdlist,
+    K8s,
+    Mesos,
+    /// What programs marked themselves, of old.
+    Span,
+    Evtin,
 }
 
 /// Whether a field takes an argument: `proc.aname[2]`, `evt.arg.fd`.
@@ -98,6 +107,8 @@ pub struct ExtractOptions {
     pub whole_buffers: bool,
     /// Columns of the terminal, over which `evt.latency.quantized` spreads its buckets.
     pub screen_width: u32,
+    /// How often `util.cnt` was asked for.
+    pub asked: Cell<u64>,
 }
 
 /// `-t`.
