@@ -191,11 +191,9 @@ fn delta(x: &Extraction<'_>) -> u64 {
     x.context.binding.delta.unwrap_or(0)
 }
 
-/// Events of a thread have a latency, of 0 while the call lasts.
+/// Every event has a latency, of 0 while a call lasts and for what is no call.
 fn latency(x: &Extraction<'_>, emit: &mut dyn FnMut(Value<'_>), part: fn(u64) -> u64) {
-    if x.context.binding.thread.is_some() {
-        emit(Value::Reltime(part(x.context.binding.latency.unwrap_or(0))));
-    }
+    emit(Value::Reltime(part(x.context.binding.latency.unwrap_or(0))));
 }
 
 fn around(x: &Extraction<'_>, arg: Option<&FieldArg>, emit: &mut dyn FnMut(Value<'_>)) {

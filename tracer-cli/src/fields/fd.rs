@@ -182,8 +182,8 @@ pub(super) static FIELDS: &[Field] = &[
         }
     }),
     field("fd.nameraw", T::Charbuf, F::Na, "Name of the file as the program gave it.", |x, _, emit| {
-        if let Some(fd) = x.context.fd() {
-            emit(Value::Text(if fd.name_raw.is_empty() { &fd.name } else { &fd.name_raw }));
+        if let Some(fd) = x.context.fd().filter(|fd| !fd.name_raw.is_empty()) {
+            emit(Value::Text(&fd.name_raw));
         }
     }),
     field(
@@ -231,12 +231,15 @@ fn container_prefix(x: &Extraction<'_>) -> smallvec::SmallVec<[u8; 64]> {
     prefix
 }
 
+/// Where the exit of an mmap has its fd.
+const MMAP_FD: usize = 8;
+
 /// Calls that make, use or close an fd. Those of mmap name it in the exit event, and old ones not at all.
 fn is_about_fd(x: &Extraction<'_>) -> bool {
     use crate::schema::EventType as E;
     let ty = x.context.event.ty;
     if matches!(ty.enter(), E::SYSCALL_MMAP_E | E::SYSCALL_MMAP2_E) {
-        return x.context.binding.fd.is_some();
+        return x.context.event.ty.is_exit() && x.context.event.params.len() > MMAP_FD;
     }
     has(x.context.event, EventFlags::CREATES_FD.union(EventFlags::USES_FD).union(EventFlags::DESTROYS_FD))
 }
@@ -264,7 +267,19 @@ fn letter(x: &Extraction<'_>) -> Option<u8> {
 /// from its own parameters, because that is what people look for.
 fn with_name(x: &Extraction<'_>, prefix: &[u8], then: &mut dyn FnMut(&[u8])) {
     let event = x.context.event;
+    let refused = |fd: &FdInfo| {
+        fd.name.is_empty() && event.ty == crate::schema::EventType::SOCKET_CONNECT_X && failed(event)
+    };
     match x.context.fd() {
+        // What a connection that was refused would have been.
+        Some(fd) if refused(fd) => {
+            let tuple = event.param(1).unwrap_or_default();
+            let build = |out: &mut Vec<u8>| {
+                out.extend_from_slice(prefix);
+                write_tuple(out, tuple, x.options.resolve_names);
+            };
+            x.text(build, |name| then(name));
+        }
         Some(fd) if prefix.is_empty() && !x.options.resolve_names => then(&fd.name),
         Some(fd) => {
             let build = |out: &mut Vec<u8>| {

@@ -76,6 +76,9 @@ impl JsonObject {
 fn write_field(field: &FieldRef, from: &Extraction<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
     let is_list = field.field.flags.contains(FieldFlags::LIST);
     let mut count = 0;
+    if field.field.flags.contains(FieldFlags::ANY) && !is_list && field.arg.is_none() {
+        return write_joined(field, from, scratch, out);
+    }
     field.extract(from, &mut |value| {
         if count > 0 && !is_list {
             return;
@@ -88,6 +91,23 @@ fn write_field(field: &FieldRef, from: &Extraction<'_>, scratch: &mut Vec<u8>, o
     });
     if is_list && count > 0 {
         out.push(b']');
+    }
+    count > 0
+}
+
+/// Writes the values of a field that has several as one text with blanks between them.
+fn write_joined(field: &FieldRef, from: &Extraction<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
+    scratch.clear();
+    let mut count = 0;
+    field.extract(from, &mut |value| {
+        if count > 0 {
+            scratch.push(b' ');
+        }
+        count += 1;
+        write_value(&value, field, from.options, scratch);
+    });
+    if count > 0 {
+        write_string(scratch, out);
     }
     count > 0
 }

@@ -175,8 +175,7 @@ impl Column {
             if is_list {
                 out.push(if count == 0 { b'(' } else { b',' });
             } else if count > 0 {
-                // Of fields that match any of several values, the first is the one to show.
-                return;
+                out.push(b' ');
             }
             count += 1;
             write_value(&value, &self.field, from.options, out);
