@@ -24,5 +24,5 @@ pub(super) fn note(state: &mut State, event: &Event<'_>) -> Option<ThreadKey> {
     let mut comm = BString::from("container:");
     comm.extend_from_slice(&container.id);
     let place = Place::In(state.containers.learn(container));
-    Some(state.set_stand_in(Thread { comm, place, ..Thread::new(0, 0) }))
+    Some(state.set_stand_in(Thread { comm, place, uid: 0, gid: 0, ..Thread::new(0, 0) }))
 }

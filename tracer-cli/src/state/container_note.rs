@@ -117,7 +117,8 @@ fn port(from: &Value) -> PortMapping {
 }
 
 fn probe(from: &Value, key: &str) -> Option<Probe> {
-    let probe = from.get(key).filter(|probe| probe.is_object())?;
+    // Early notes have the engine's own description of the check here: no command.
+    let probe = from.get(key).filter(|probe| probe.get("exe").is_some_and(Value::is_string))?;
     let args = items(probe, "args").filter_map(Value::as_str).map(BString::from).collect();
     Some(Probe { exe: string(probe, "exe"), args })
 }

@@ -31,11 +31,12 @@ proptest! {
         for event in events {
             // Notes about containers have a thread of their own, number 0.
             let is_note = event.ty.info().is_some_and(|info| info.name == "container");
-            let tid = if is_note { 0 } else { event.tid };
+            let tid = event.tid;
             let binding = world.apply(event);
             let state = world.state();
             if let Some(key) = binding.thread {
-                prop_assert_eq!(state.thread(key).map(|t| t.tid), Some(tid));
+                let of_thread = state.thread(key).map(|t| t.tid);
+                prop_assert!(of_thread == Some(tid) || is_note && of_thread == Some(0));
             }
             prop_assert!(binding.fd.is_none_or(|fd| fd >= 0));
             prop_assert!(state.threads().all(|t| state.by_tid(t.tid).is_some()));
