@@ -132,6 +132,8 @@ fn unknown(text: &str) -> FieldError {
 }
 
 #[cfg(test)]
+mod container_tests;
+#[cfg(test)]
 mod extract_tests;
 #[cfg(test)]
 mod table_tests;
