@@ -2,10 +2,12 @@
 
 mod default_output;
 mod differences;
+mod recording;
 mod sysdig;
 
 fn main() {
     let mut trials = Vec::new();
     trials.extend(default_output::trials());
+    trials.extend(recording::trials());
     tracer_tests::run(trials);
 }

@@ -79,7 +79,7 @@ fn read_entry(body: &mut Body<'_>, sized: bool) -> Result<(i64, FdInfo), Fault> 
 }
 
 /// Kind of a type code; those that are not known yet count as unsupported.
-fn kind(ty: u8) -> FdKind {
+pub(super) fn kind(ty: u8) -> FdKind {
     match ty {
         0 => FdKind::Unknown,
         1 | 16 => FdKind::File,
@@ -105,7 +105,7 @@ fn kind(ty: u8) -> FdKind {
     }
 }
 
-fn l4(code: u8) -> L4 {
+pub(super) fn l4(code: u8) -> L4 {
     match code {
         1 => L4::None,
         2 => L4::Tcp,

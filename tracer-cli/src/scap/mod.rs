@@ -23,6 +23,7 @@ mod frames;
 mod input;
 mod interface_list;
 mod machine;
+mod own_block;
 mod proc_list;
 mod reader;
 mod rotate;

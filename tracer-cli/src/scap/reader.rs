@@ -6,7 +6,7 @@ use super::compat;
 use super::damage::{CaptureError, Damage, Fault};
 use super::event_block::Parsed;
 use super::input::Input;
-use super::{fd_list, interface_list, machine, proc_list, user_list};
+use super::{fd_list, interface_list, machine, own_block, proc_list, user_list};
 use crate::event::{Event, EventBits};
 use crate::param_slots::ParamSlots;
 use crate::schema::EventType;
@@ -202,6 +202,7 @@ impl CaptureSource {
     /// Reads what a section says before its first event.
     fn lists(&mut self, state: &mut State) -> Result<(), CaptureError> {
         let mut fds = 0;
+        let mut is_oriented = false;
         loop {
             let Some((kind, len)) = self.header()? else { break };
             match kind {
@@ -237,10 +238,16 @@ impl CaptureSource {
                     state.counts.fds_not_kept += not_kept;
                     Ok(())
                 })?,
+                Kind::Other(own_block::CODE) => {
+                    is_oriented = true;
+                    self.list(kind, len, |body| own_block::read(body, state))?;
+                }
                 Kind::Other(_) => self.skip(kind, len)?,
             }
         }
-        state.orient_connections();
+        if !is_oriented {
+            state.orient_connections();
+        }
         self.leading = true;
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What was there before the first event: the blocks that begin a section.
 
 use super::block::SECTION;
+use super::own_block;
 use super::write_block::{
     begin_block, begin_entry, code, end_block, end_entry, end_uncounted_entry, put_i64, put_strings,
     put_text, put_u16, put_u32, put_u64,
@@ -19,7 +20,7 @@ const MAX_USER_TEXT: u16 = 255;
 const HOSTNAME: usize = 128;
 
 /// A list goes on in a new block after so many bytes.
-const BLOCK: usize = 128 * 1024;
+pub(super) const BLOCK: usize = 128 * 1024;
 
 /// Flags of a thread in scap (`PPM_CL_*`).
 mod flag {
@@ -72,7 +73,7 @@ pub(super) fn append<E>(
         end_block(out, block);
         full(out)?;
     }
-    Ok(())
+    own_block::append(out, &threads, full)
 }
 
 fn section_header(out: &mut Vec<u8>) {
@@ -237,38 +238,53 @@ fn fd(out: &mut Vec<u8>, number: i64, info: &FdInfo) {
         FdKind::Ipv4 | FdKind::Ipv6 => connection(out, info.kind, socket),
         FdKind::Ipv4Server | FdKind::Ipv6Server => server(out, info.kind, socket),
         FdKind::Unix => {
-            out.push(8);
+            out.push(fd_code(FdKind::Unix));
             put_u64(out, socket.source_ptr);
             put_u64(out, socket.dest_ptr);
             put_text(out, &info.name, MAX_FD_NAME);
         }
         FdKind::File => {
-            out.push(16);
+            out.push(fd_code(FdKind::File));
             put_u32(out, info.open_flags);
             put_text(out, &info.name, MAX_FD_NAME);
             put_u32(out, info.dev);
         }
         kind => {
-            out.push(named(kind));
+            // Codes above 16 exist for the newer kinds, but older readers refuse a file that has them.
+            out.push(match fd_code(kind) {
+                code @ 1..=15 => code,
+                _ => 10,
+            });
             put_text(out, &info.name, MAX_FD_NAME);
         }
     }
     end_entry(out, entry);
 }
 
-/// Code of a kind of which only the name is kept.
-fn named(kind: FdKind) -> u8 {
+/// Code of a kind of fd.
+pub(super) fn fd_code(kind: FdKind) -> u8 {
     match kind {
+        FdKind::Unknown => 0,
         FdKind::Directory => 2,
+        FdKind::Ipv4 => 3,
+        FdKind::Ipv6 => 4,
+        FdKind::Ipv4Server => 5,
+        FdKind::Ipv6Server => 6,
         FdKind::Fifo => 7,
+        FdKind::Unix => 8,
         FdKind::Event => 9,
+        FdKind::Unsupported => 10,
         FdKind::Signal => 11,
         FdKind::Eventpoll => 12,
         FdKind::Inotify => 13,
         FdKind::Timer => 14,
         FdKind::Netlink => 15,
-        // Codes for the newer ones exist, but older readers refuse a file that has them.
-        _ => 10,
+        FdKind::File => 16,
+        FdKind::Bpf => 17,
+        FdKind::Userfault => 18,
+        FdKind::IoUring => 19,
+        FdKind::Memfd => 20,
+        FdKind::Pidfd => 21,
     }
 }
 
@@ -289,7 +305,7 @@ fn connection(out: &mut Vec<u8>, kind: FdKind, socket: &Socket) {
     }
     put_u16(out, source.port);
     put_u16(out, dest.port);
-    out.push(l4(socket.l4));
+    out.push(l4_code(socket.l4));
 }
 
 fn server(out: &mut Vec<u8>, kind: FdKind, socket: &Socket) {
@@ -305,7 +321,7 @@ fn server(out: &mut Vec<u8>, kind: FdKind, socket: &Socket) {
         }
     }
     put_u16(out, own.port);
-    out.push(l4(socket.l4));
+    out.push(l4_code(socket.l4));
 }
 
 fn any(is_v4: bool) -> IpAddr {
@@ -319,7 +335,8 @@ fn as_v6(ip: IpAddr) -> Ipv6Addr {
     }
 }
 
-fn l4(l4: L4) -> u8 {
+/// Code of a transport protocol.
+pub(super) fn l4_code(l4: L4) -> u8 {
     match l4 {
         L4::Unknown => 0,
         L4::None => 1,

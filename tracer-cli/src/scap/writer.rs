@@ -17,8 +17,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// A frame is written when so many bytes are in the buffer.
+/// A frame is written when so many bytes are in the buffer: compression is the better the more it
+/// sees; without it, what does not fit on a full disk is the less.
 const FRAME: usize = 1 << 20;
+const PLAIN_FRAME: usize = 64 << 10;
 /// … or when so much time has passed; with what a source may sleep less than a second.
 const MAX_DELAY: Duration = Duration::from_millis(500);
 
@@ -121,7 +123,11 @@ impl CaptureWriter {
         if self.options.codec == Codec::None {
             self.fill.bytes = self.file.as_ref().map_or(0, FrameFile::len) + self.blocks.len() as u64;
         }
-        if self.blocks.len() >= FRAME { self.write_frame() } else { Ok(()) }
+        if self.blocks.len() >= self.frame() { self.write_frame() } else { Ok(()) }
+    }
+
+    fn frame(&self) -> usize {
+        if self.options.codec == Codec::None { PLAIN_FRAME } else { FRAME }
     }
 
     /// Files without enters are for new readers.
@@ -245,9 +251,10 @@ impl Sink for CaptureWriter {
             self.end_section(ts);
         }
         self.needs_state = false;
+        let frame = self.frame();
         let mut blocks = std::mem::take(&mut self.blocks);
         let result = write_state::append(&mut blocks, state, |blocks| {
-            if blocks.len() < FRAME {
+            if blocks.len() < frame {
                 return Ok(());
             }
             std::mem::swap(blocks, &mut self.blocks);

@@ -48,6 +48,11 @@ impl EnterParams {
         self.ty
     }
 
+    /// How many parameters were kept.
+    pub fn count(&self) -> usize {
+        self.ends.len()
+    }
+
     /// The bytes of parameter `i`, `None` when it is absent or has no value.
     pub fn param(&self, i: usize) -> Option<&[u8]> {
         let end = usize::from(*self.ends.get(i)?);

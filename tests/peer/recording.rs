@@ -1,0 +1,313 @@
+//! What tracer writes, tracer and sysdig read.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use tracer_tests::programs::{Scratch, compile, run_silent};
+use tracer_tests::tracer::{Tracer, binary};
+use tracer_tests::{Completion, Needs, Trial, live};
+
+use crate::sysdig::{captures, name_of, sysdig, tracer, without_number};
+
+const CODECS: [&str; 3] = ["none", "gzip", "zstd"];
+
+pub fn trials() -> Vec<Trial> {
+    const LIVE: &[Needs] = &[Needs::Root, Needs::Program("sysdig"), Needs::Program("gcc")];
+    vec![
+        live("recording::captures written again read the same", &[], written_again),
+        live("recording::parts read as the whole", &[], parts),
+        live(
+            "recording::sysdig reads captures written again",
+            &[Needs::Program("sysdig")],
+            sysdig_reads_again,
+        ),
+        live("recording::sysdig reads live recordings", LIVE, sysdig_reads_live),
+        live("recording::filters choose what is written", &[], filtered),
+        live("recording::files are not written over", &[], not_written_over),
+        live("recording::a full disk keeps what fits", &[Needs::Root, Needs::Program("mount")], full_disk),
+        live("recording::killed recordings can be read", &[Needs::Root], killed),
+    ]
+}
+
+/// Runs `tracer` with these arguments and wants it to succeed.
+fn write(arguments: &[&str]) -> Result<()> {
+    let output = Command::new(binary()?).args(arguments).output().context("tracer")?;
+    ensure!(output.status.success(), "tracer {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+fn text(path: &Path) -> Result<&str> {
+    path.to_str().context("a path that is no text")
+}
+
+fn written_again() -> Result<Completion> {
+    let scratch = Scratch::new("again")?;
+    for capture in captures()? {
+        for codec in CODECS {
+            let copy = scratch.path().join(codec);
+            write(&["-r", text(&capture)?, "-w", text(&copy)?, "--compress", codec, "--overwrite"])?;
+            for arguments in [&[][..], &["-j"]] {
+                ensure!(
+                    tracer(&capture, arguments)? == tracer(&copy, arguments)?,
+                    "{} {codec} {arguments:?}",
+                    name_of(&capture)
+                );
+            }
+        }
+    }
+    Ok(Completion::Completed)
+}
+
+fn parts() -> Result<Completion> {
+    let wanted = ["head-d-pipeline", "head-e-sockets", "s36-c-failopen", "s36-d-pipeline", "nginx-3f89e2d"];
+    for capture in captures()? {
+        let name = name_of(&capture);
+        if !wanted.iter().any(|wanted| name.contains(wanted)) {
+            continue;
+        }
+        let scratch = Scratch::new("parts")?;
+        let base = scratch.text() + "/part";
+        write(&["-r", text(&capture)?, "-w", &base, "-e", "100"])?;
+        let count = std::fs::read_dir(scratch.path())?.count();
+        ensure!(count > 1, "{name}: {count} parts");
+        let (mut found, mut end) = (Vec::new(), Vec::new());
+        for part in 0..count {
+            end = tracer(Path::new(&format!("{base}{part}")), &[])?;
+            found.extend_from_slice(&end);
+        }
+        let whole = tracer(&capture, &[])?;
+        ensure!(whole.len() == found.len(), "{name}: {} of {} events", found.len(), whole.len());
+        for (whole, part) in whole.iter().zip(&found) {
+            ensure!(
+                without_number(whole) == without_number(part),
+                "{name}:\n- {}\n+ {}",
+                String::from_utf8_lossy(whole),
+                String::from_utf8_lossy(part)
+            );
+        }
+        // A ring keeps the last ones.
+        write(&["-r", text(&capture)?, "-w", &base, "-e", "100", "-W", "2", "--overwrite"])?;
+        let last = format!("{base}{}", (count - 1) % 2);
+        let kept = tracer(Path::new(&last), &[])?;
+        ensure!(kept == end, "{name}: the end of the ring");
+    }
+    Ok(Completion::Completed)
+}
+
+fn sysdig_reads_again() -> Result<Completion> {
+    let scratch = Scratch::new("sysdig")?;
+    let copy = scratch.path().join("copy");
+    for capture in captures()? {
+        let name = name_of(&capture);
+        let Some(before) = sysdig(&capture, &[])? else {
+            println!("{name}: sysdig does not read the original");
+            continue;
+        };
+        for codec in ["none", "gzip"] {
+            write(&["-r", text(&capture)?, "-w", text(&copy)?, "--compress", codec, "--overwrite"])?;
+            let after = sysdig(&copy, &[])?.with_context(|| format!("{name} {codec}: sysdig fails"))?;
+            ensure!(before == after, "{name} {codec}: sysdig reads something else");
+        }
+    }
+    Ok(Completion::Completed)
+}
+
+/// Names of the events whose types sysdig 0.29.3 does not know: it leaves them out.
+fn new_events() -> Result<HashSet<String>> {
+    const FIRST_NEW_TYPE: usize = 336;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/events.json");
+    let rows: serde_json::Value = serde_json::from_slice(&std::fs::read(path)?)?;
+    let rows = rows.get("events").unwrap_or(&rows).as_array().context("data/events.json")?;
+    let names = rows.iter().skip(FIRST_NEW_TYPE).filter_map(|row| row.get("name")?.as_str());
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// Time, thread, direction and name of the event of a default line. What else there is depends on events that the older
+/// program does not know.
+fn event_of(line: &[u8]) -> Result<(String, String)> {
+    let line = String::from_utf8_lossy(line);
+    let line = without_number(line.as_bytes());
+    let line = String::from_utf8_lossy(line);
+    let parse = || {
+        let time = line.split(' ').next()?;
+        let at = [" > ", " < "].iter().filter_map(|mark| line.find(mark)).min()?;
+        let (who, what) = line.split_at(at);
+        let thread = who.rsplit('(').next()?;
+        let mut words = what.split(' ').skip(1);
+        Some((format!("{time} ({thread} {}", words.next()?), words.next()?.to_owned()))
+    };
+    parse().with_context(|| format!("no event: {line}"))
+}
+
+fn sysdig_reads_live() -> Result<Completion> {
+    let syscalls = compile("syscalls", "tr-recorded", &[])?;
+    let new = new_events()?;
+    ensure!(new.contains("dup3") && !new.contains("read"), "data/events.json: types are not in order");
+    for options in [&["--compress", "none"][..], &["-z"]] {
+        let scratch = Scratch::new("live")?;
+        let capture = scratch.path().join("capture");
+        record(&capture, options, &syscalls, &scratch)?;
+
+        let theirs = sysdig(&capture, &[])?.with_context(|| format!("{options:?}: sysdig fails"))?;
+        let ours = tracer(&capture, &[])?;
+        let mut left: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for line in &ours {
+            let (event, name) = event_of(line)?;
+            left.entry(event).or_default().push(name);
+        }
+        for line in &theirs {
+            let (event, name) = event_of(line)?;
+            let names = left.get_mut(&event).filter(|names| !names.is_empty());
+            let found = names.with_context(|| format!("only sysdig: {event} {name}"))?.remove(0);
+            let is_same = match name.as_str() {
+                // Calls that are newer than sysdig, and one that it has the name of another for.
+                "<unknown>" => !theirs.is_empty(),
+                "sigreturn" => found == "rt_sigreturn",
+                name => found == name,
+            };
+            ensure!(is_same, "{event}: sysdig {name}, tracer {found}");
+        }
+        for (event, names) in &left {
+            for name in names {
+                ensure!(new.contains(name), "only tracer: {event} {name}");
+            }
+        }
+        ensure!(theirs.len() * 2 > ours.len(), "{} of {} lines", theirs.len(), ours.len());
+        ensure!(
+            ours.iter().any(|line| String::from_utf8_lossy(line).contains(" tr-recorded (")),
+            "no workload"
+        );
+    }
+    Ok(Completion::Completed)
+}
+
+/// Records files, forks, sockets and failing calls.
+fn record(capture: &Path, options: &[&str], syscalls: &Path, scratch: &Scratch) -> Result<()> {
+    let mut arguments = vec!["-w", text(capture)?];
+    arguments.extend_from_slice(options);
+    let recorder = Tracer::start(&arguments)?;
+    wait_for(capture)?;
+    let folder = scratch.path().join("work");
+    std::fs::create_dir(&folder)?;
+    run_silent(Command::new(syscalls).arg(&folder))?;
+    run_silent(
+        Command::new("/bin/sh").args(["-c", "ls /absent; echo a | cat; for i in 1 2 3; do /bin/true; done"]),
+    )?;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    drop(std::net::TcpStream::connect(listener.local_addr()?)?);
+    drop(listener.accept()?);
+    let output = recorder.finish()?;
+    ensure!(output.code == 0, "{}", output.stderr);
+    Ok(())
+}
+
+/// Waits until there is something in the file.
+fn wait_for(capture: &Path) -> Result<()> {
+    for _ in 0..400 {
+        if capture.metadata().is_ok_and(|meta| meta.len() > 0) {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    bail!("nothing is written to {}", capture.display())
+}
+
+fn capture_named(part: &str) -> Result<PathBuf> {
+    let found = captures()?.into_iter().find(|capture| name_of(capture).contains(part));
+    found.with_context(|| format!("no capture {part}"))
+}
+
+fn filtered() -> Result<Completion> {
+    let scratch = Scratch::new("filter")?;
+    let (some, fat) = (scratch.path().join("some"), scratch.path().join("fat"));
+    let capture = capture_named("s36-d-pipeline")?;
+    let filter = "evt.type in (read, write) and evt.dir=<";
+    write(&["-r", text(&capture)?, "-w", text(&some)?, filter])?;
+    write(&["-r", text(&capture)?, "-w", text(&fat)?, "-F", filter])?;
+    let wanted = tracer(&capture, &[filter])?;
+    let without_numbers = |lines: &[Vec<u8>]| -> Vec<Vec<u8>> {
+        lines.iter().map(|line| without_number(line).to_vec()).collect()
+    };
+    ensure!(tracer(&some, &[])?.len() == wanted.len(), "events that passed");
+    // With what the state needs, the names are those of the whole capture.
+    let names = ["-p", "%evt.time %proc.name %thread.tid %evt.type %evt.rawres"];
+    let all = Command::new(binary()?).arg("-r").arg(&capture).args(names).arg(filter).output()?;
+    let kept = Command::new(binary()?).arg("-r").arg(&fat).args(names).output()?;
+    ensure!(all.stdout == kept.stdout, "names with -F");
+    ensure!(without_numbers(&tracer(&fat, &[])?).len() == wanted.len(), "hidden events are shown");
+    Ok(Completion::Completed)
+}
+
+fn not_written_over() -> Result<Completion> {
+    let scratch = Scratch::new("over")?;
+    let capture = capture_named("head-e-sockets")?;
+    let file = scratch.path().join("file");
+    std::fs::write(&file, "mine")?;
+    let run = |arguments: &[&str]| -> Result<(Option<i32>, String)> {
+        let output = Command::new(binary()?).args(arguments).output()?;
+        Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
+    };
+    let (code, said) = run(&["-r", text(&capture)?, "-w", text(&file)?])?;
+    ensure!(code == Some(1) && said.contains("--overwrite"), "{code:?} {said}");
+    ensure!(std::fs::read(&file)? == b"mine", "the file was touched");
+    write(&["-r", text(&capture)?, "-w", text(&file)?, "--overwrite"])?;
+    let (code, said) = run(&["-r", text(&file)?, "-w", text(&file)?, "--overwrite"])?;
+    ensure!(code == Some(1) && said.contains("being read"), "{code:?} {said}");
+    ensure!(tracer(&file, &[])? == tracer(&capture, &[])?, "the file that was read is another");
+    Ok(Completion::Completed)
+}
+
+/// A small file system that goes away with the value.
+struct SmallDisk<'a>(&'a Path);
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).status();
+    }
+}
+
+fn full_disk() -> Result<Completion> {
+    let scratch = Scratch::new("full")?;
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=200k", "none"])
+        .arg(scratch.path())
+        .output()
+        .context("mount")?;
+    if !mounted.status.success() {
+        return Ok(Completion::ignored_with("needs the right to mount"));
+    }
+    let _disk = SmallDisk(scratch.path());
+    let capture = capture_named("bencer_example2_502error")?;
+    let whole = tracer(&capture, &[])?;
+    let file = scratch.path().join("file");
+    let output = Command::new(binary()?)
+        .args(["-r", text(&capture)?, "-w", text(&file)?, "--compress", "none"])
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.code() == Some(1), "{:?} {said}", output.status);
+    ensure!(said.contains("No space left") && said.contains("events are written"), "{said}");
+    let kept = tracer(&file, &[])?;
+    ensure!(!kept.is_empty() && whole.starts_with(&kept), "{} of {} lines", kept.len(), whole.len());
+    Ok(Completion::Completed)
+}
+
+fn killed() -> Result<Completion> {
+    for (round, codec) in CODECS.iter().enumerate() {
+        let scratch = Scratch::new("killed")?;
+        let capture = scratch.path().join("capture");
+        let recorder = Tracer::start(&["-w", text(&capture)?, "--compress", codec])?;
+        wait_for(&capture)?;
+        for _ in 0..20 * (round + 1) {
+            run_silent(&mut Command::new("/bin/true"))?;
+        }
+        // SAFETY: kill has no memory preconditions; the child has not been waited for, so the number is its own.
+        unsafe { libc::kill(recorder.id() as i32, libc::SIGKILL) };
+        let output = recorder.wait()?;
+        ensure!(output.code == 128 + libc::SIGKILL, "{} {}", output.code, output.stderr);
+        ensure!(!tracer(&capture, &[])?.is_empty(), "{codec}: no events");
+    }
+    Ok(Completion::Completed)
+}
