@@ -11,6 +11,12 @@ pub const MAX_PARAMS: usize = 32;
 /// from event to event; that is why its memory is kept as bytes nobody reads in between.
 pub struct ParamSlots([MaybeUninit<&'static [u8]>; MAX_PARAMS]);
 
+impl Default for ParamSlots {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl ParamSlots {
     pub const fn new() -> Self {
         ParamSlots([MaybeUninit::uninit(); MAX_PARAMS])

@@ -203,8 +203,7 @@ impl CaptureSource {
     fn lists(&mut self, state: &mut State) -> Result<(), CaptureError> {
         let mut fds = 0;
         let mut is_oriented = false;
-        loop {
-            let Some((kind, len)) = self.header()? else { break };
+        while let Some((kind, len)) = self.header()? {
             match kind {
                 Kind::Event(_) | Kind::Section => break,
                 Kind::Machine => state.machine = self.list(kind, len, machine::read)?,

@@ -44,13 +44,13 @@ pub(super) fn begin_entry(out: &mut Vec<u8>) -> Begun {
 }
 
 /// Fills in the length of an entry, itself included.
-pub(super) fn end_entry(out: &mut Vec<u8>, Begun(start): Begun) {
+pub(super) fn end_entry(out: &mut [u8], Begun(start): Begun) {
     let len = u32::try_from(out.len() - start).unwrap_or(u32::MAX);
     patch(out, start, len);
 }
 
 /// Fills in the length of an entry, without the length itself.
-pub(super) fn end_uncounted_entry(out: &mut Vec<u8>, Begun(start): Begun) {
+pub(super) fn end_uncounted_entry(out: &mut [u8], Begun(start): Begun) {
     let len = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
     patch(out, start, len);
 }
