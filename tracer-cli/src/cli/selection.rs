@@ -70,6 +70,7 @@ impl Selection {
 fn reads_data(field: &Field) -> bool {
     match field.class {
         Class::Process | Class::User | Class::Group | Class::Fd | Class::FsPath | Class::Evt => false,
+        Class::Container | Class::K8s | Class::Mesos | Class::Span | Class::Evtin | Class::Util => false,
         Class::EvtSyscall => {
             ["evt.arg", "evt.rawarg", "evt.info", "evt.buf"].iter().any(|p| field.name.starts_with(p))
         }

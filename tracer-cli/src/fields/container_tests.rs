@@ -28,6 +28,7 @@ fn state() -> State {
     let mut inside = Thread::new(INSIDE, INSIDE);
     inside.cgroups = format!("cpu=/docker/{ID}\0").into_bytes().into();
     inside.pidns_init_start_ts = 400;
+    (inside.uid, inside.gid) = (7, 8);
     let mut file = FdInfo::new(FdKind::File);
     file.name = "/etc/motd".into();
     inside.fds.insert(3, file);
@@ -35,14 +36,18 @@ fn state() -> State {
     log.name = "ff->ee /dev/log".into();
     inside.fds.insert(4, log);
     state.insert(inside);
-    state.insert(Thread::new(HOST, HOST));
+    state.insert(Thread { uid: 7, ..Thread::new(HOST, HOST) });
     let mut namespaced = Thread::new(NAMESPACED, NAMESPACED);
     namespaced.flags |= ThreadFlags::IN_PID_NS;
     state.insert(namespaced);
     let mut nameless = Thread::new(NAMELESS, NAMELESS);
     nameless.cgroups = (&b"cpu=/lxc/box\0"[..]).into();
     state.insert(nameless);
-    state.containers.learn(from_json(NOTE).unwrap());
+    let mut container = from_json(NOTE).unwrap();
+    container.users.users.entry(7).or_default().name = "nginx".into();
+    container.users.groups.insert(8, "www".into());
+    state.containers.learn(container);
+    state.users.users.entry(7).or_default().name = "lp".into();
     state
 }
 
@@ -120,6 +125,8 @@ fn of_a_process_in_a_container() {
             ("container.cni.json", "{\"a\":1}"),
             ("fd.containername", "697956520d89:/etc/motd"),
             ("fd.containerdirectory", "697956520d89:/etc"),
+            ("user.name", "nginx"),
+            ("group.name", "www"),
             ("proc.is_container_healthcheck", "false"),
         ],
     );
@@ -161,6 +168,7 @@ fn of_a_process_in_none() {
             ("container.full_id", "host"),
             ("container.name", "host"),
             ("container.type", "host"),
+            ("user.name", "lp"),
         ],
     );
     check(NAMESPACED, 3, &[("container.id", "")]);

@@ -56,7 +56,8 @@ pub(super) static FIELDS: &[Field] = &[
     }),
     group("group.name", T::Charbuf, F::Na, "Group name of the process.", |x, _, emit| {
         if let Some(thread) = x.context.thread() {
-            let name = x.context.state.users.groups.get(&thread.gid);
+            let own = x.context.container().and_then(|c| c.users.groups.get(&thread.gid));
+            let name = own.or_else(|| x.context.state.users.groups.get(&thread.gid));
             let unknown = if thread.gid == 0 { &b"root"[..] } else { NO_NAME };
             emit(Value::Text(name.map_or(unknown, |name| name)));
         }
@@ -74,8 +75,10 @@ fn text(
     }
 }
 
-/// Root is known even when nothing was learnt about users.
+/// By the users of the container, or else those of the host. Root is known even when nothing was
+/// learnt about users.
 fn of_user<'a>(x: &Extraction<'a>, uid: u32, part: fn(&User) -> &[u8], of_root: &'static [u8]) -> &'a [u8] {
     let unknown = if uid == 0 { of_root } else { NO_NAME };
-    x.context.state.users.users.get(&uid).map_or(unknown, part)
+    let own = x.context.container().and_then(|c| c.users.users.get(&uid));
+    own.or_else(|| x.context.state.users.users.get(&uid)).map_or(unknown, part)
 }

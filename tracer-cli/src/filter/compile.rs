@@ -213,7 +213,7 @@ fn field_cost(field: &FieldRef) -> u32 {
             Class::EvtSyscall => 6,
             Class::Process => 9,
             Class::User | Class::Group => 9,
-            Class::Fd => 8,
+            Class::Fd | Class::Container => 8,
             _ => 20,
         },
     }

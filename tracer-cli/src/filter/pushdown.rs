@@ -85,6 +85,7 @@ fn of_field(field: &FieldRef, check: Option<&ValueCheck>) -> EventSet {
             fields::Class::FsPath => {
                 EventSet::of_types(|ty| has_param(ty, is_path) || changes_through_fd(ty))
             }
+            fields::Class::Syslog => with_flags(WRITES),
             fields::Class::Fdlist => EventSet::of_types(|ty| has_param(ty, |p| p.ty == ParamType::Fdlist)),
             _ => EventSet::all(),
         },

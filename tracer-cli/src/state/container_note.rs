@@ -2,6 +2,7 @@
 
 use super::cgroup_id::ContainerType;
 use super::containers::{Container, Lookup, Mount, PortMapping, Probe};
+use super::users::Users;
 use crate::event::Event;
 use bstr::BString;
 use serde_json::Value;
@@ -73,6 +74,7 @@ pub fn from_json(text: &[u8]) -> Option<Container> {
         cpu_quota: number(note, "cpu_quota"),
         cpu_period: number(note, "cpu_period"),
         cpuset_cpus: number(note, "cpuset_cpu_count"),
+        users: Users::default(),
     })
 }
 

@@ -5,6 +5,7 @@
 
 use super::cgroup_id::{ContainerType, container_id_of, short_id};
 use super::thread::{Thread, ThreadFlags};
+use super::users::Users;
 use bstr::BString;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -98,6 +99,8 @@ pub struct Container {
     /// µs.
     pub cpu_period: i64,
     pub cpuset_cpus: i64,
+    /// Its own users and groups, as far as they are known.
+    pub users: Users,
 }
 
 impl Container {
@@ -120,6 +123,10 @@ impl Containers {
     #[inline]
     pub fn get(&self, key: ContainerKey) -> Option<&Container> {
         self.list.get(key.0 as usize)?.as_deref()
+    }
+
+    pub(super) fn get_mut(&mut self, key: ContainerKey) -> Option<&mut Container> {
+        self.list.get_mut(key.0 as usize)?.as_deref_mut()
     }
 
     /// The container with this id, in its short or long form.
@@ -145,10 +152,17 @@ impl Containers {
 
     /// The place of the container with this id; when it is new it is added with nothing known.
     pub fn meet(&mut self, kind: ContainerType, full_id: &[u8]) -> ContainerKey {
-        match self.find(full_id) {
-            Some(key) => key,
-            None => self.add(Container::new(kind, full_id)),
+        let Some(key) = self.find(full_id) else { return self.add(Container::new(kind, full_id)) };
+        if let Some(known) = self.get_mut(key) {
+            // It may have been met by its short id, or by its users, before.
+            if known.kind == ContainerType::Unknown {
+                known.kind = kind;
+            }
+            if known.full_id.len() < full_id.len() {
+                known.full_id = full_id.into();
+            }
         }
+        key
     }
 
     /// Takes over what is said of a container in place of what was known before.
@@ -157,7 +171,10 @@ impl Containers {
             news.id = short_id(&news.full_id).into();
         }
         let Some(key) = self.find(&news.id) else { return self.add(news) };
-        if let Some(known) = self.list.get_mut(key.0 as usize).and_then(Option::as_deref_mut) {
+        if let Some(known) = self.get_mut(key) {
+            if news.users.is_empty() {
+                news.users = std::mem::take(&mut known.users);
+            }
             if news.full_id.len() < known.full_id.len() {
                 news.full_id = std::mem::take(&mut known.full_id);
             }

@@ -4,10 +4,12 @@
 //! All of that happens before filters and sinks look, so that an open shows the name of its fd.
 //! What an event *ends* is removed when the next one arrives: a close still shows what it closed.
 
+use super::cgroup_id::ContainerType;
 use super::enter_params::EnterParams;
 use super::plan::{Action, Bind, Plan};
 use super::step::{Deferred, Step};
 use super::thread::{Thread, ThreadFlags};
+use super::users::{User, Users};
 use super::{Binding, State, ThreadKey, apply_clone, apply_container, apply_process};
 use crate::event::Event;
 use crate::schema::{Class, EventType};
@@ -343,29 +345,35 @@ struct Pair {
     enter_fd: Option<i64>,
 }
 
-fn apply_user(state: &mut State, event: &Event<'_>, added: bool) {
-    // Those of containers have numbers of their own.
-    if event.text(5).is_some_and(|container| !container.is_empty()) {
-        return;
+/// The users of the host, or those of a container: they have numbers of their own.
+fn users_of<'a>(state: &'a mut State, container: Option<&[u8]>) -> Option<&'a mut Users> {
+    match container.filter(|id| !id.is_empty()) {
+        None => Some(&mut state.users),
+        Some(id) => {
+            let key = state.containers.meet(ContainerType::Unknown, id);
+            state.containers.get_mut(key).map(|container| &mut container.users)
+        }
     }
+}
+
+fn apply_user(state: &mut State, event: &Event<'_>, added: bool) {
+    let Some(users) = users_of(state, event.text(5)) else { return };
     let Some(uid) = event.u64(0).and_then(|uid| u32::try_from(uid).ok()) else { return };
     if !added {
-        state.users.users.remove(&uid);
+        users.users.remove(&uid);
         return;
     }
     let text = |i: usize| event.text(i).unwrap_or_default().into();
     let gid = event.u64(1).unwrap_or(0) as u32;
-    state.users.users.insert(uid, super::users::User { gid, name: text(2), home: text(3), shell: text(4) });
+    users.users.insert(uid, User { gid, name: text(2), home: text(3), shell: text(4) });
 }
 
 fn apply_group(state: &mut State, event: &Event<'_>, added: bool) {
-    if event.text(2).is_some_and(|container| !container.is_empty()) {
-        return;
-    }
+    let Some(users) = users_of(state, event.text(2)) else { return };
     let Some(gid) = event.u64(0).and_then(|gid| u32::try_from(gid).ok()) else { return };
     if added {
-        state.users.groups.insert(gid, event.text(1).unwrap_or_default().into());
+        users.groups.insert(gid, event.text(1).unwrap_or_default().into());
     } else {
-        state.users.groups.remove(&gid);
+        users.groups.remove(&gid);
     }
 }

@@ -68,6 +68,11 @@ impl Users {
         self.groups = std::fs::read(group).map(|text| parse_group(&text)).unwrap_or_default();
     }
 
+    /// Whether there is neither a user nor a group.
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty() && self.groups.is_empty()
+    }
+
     /// The name of a user, `None` when there is none.
     pub fn user_name(&self, uid: u32) -> Option<&BString> {
         self.users.get(&uid).map(|user| &user.name)

@@ -313,6 +313,8 @@ fn users_come_and_go() {
     assert_eq!(world.state().users.user_name(5).map(|n| n.to_string()).as_deref(), Some("eve"));
     world.apply(added.int("uid", 6).text("container_id", "abc"));
     assert!(world.state().users.user_name(6).is_none());
+    let users = &world.state().containers.by_id(b"abc").unwrap().users;
+    assert!(users.user_name(6).is_some() && users.user_name(5).is_none());
     world.apply(made(E::USER_DELETED_E).by(-1).int("uid", 5));
     assert!(world.state().users.user_name(5).is_none());
     world.apply(made(E::GROUP_ADDED_E).by(-1).int("gid", 5).text("name", "g"));
