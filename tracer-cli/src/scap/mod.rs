@@ -31,6 +31,7 @@ mod rotate;
 mod tests;
 mod user_list;
 mod write_block;
+mod write_container;
 mod write_event;
 mod write_state;
 mod writer;

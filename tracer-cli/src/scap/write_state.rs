@@ -1,11 +1,15 @@
 //! What was there before the first event: the blocks that begin a section.
 
 use super::block::SECTION;
-use super::own_block;
 use super::write_block::{
     begin_block, begin_entry, code, end_block, end_entry, end_uncounted_entry, put_i64, put_strings,
     put_text, put_u16, put_u32, put_u64,
 };
+use super::write_container::to_json;
+use super::{own_block, write_event};
+use crate::event::{Event, EventBits};
+use crate::schema::EventType;
+use crate::state::containers::Lookup;
 use crate::state::fd::{Endpoint, FdInfo, FdKind, L4, Socket};
 use crate::state::thread::{Thread, ThreadFlags};
 use crate::state::users::Users;
@@ -32,11 +36,12 @@ mod flag {
     pub const PIPE_DST: u32 = 1 << 22;
 }
 
-/// Appends the blocks of a section before its first event: one call of `full` whenever enough bytes
+/// Appends the blocks of a section before its first event, of time `ts`: one call of `full` whenever enough bytes
 /// are in the buffer, between two blocks.
 pub(super) fn append<E>(
     out: &mut Vec<u8>,
     state: &State,
+    ts: u64,
     mut full: impl FnMut(&mut Vec<u8>) -> Result<(), E>,
 ) -> Result<(), E> {
     section_header(out);
@@ -73,7 +78,27 @@ pub(super) fn append<E>(
         end_block(out, block);
         full(out)?;
     }
-    own_block::append(out, &threads, full)
+    own_block::append(out, &threads, &mut full)?;
+    // Readers look for notes about containers behind the lists, all in a row.
+    for container in state.containers.iter().filter(|container| container.lookup == Lookup::Done) {
+        write_event::append(out, &Event { params: &[&to_json(container)], ..container_note(ts) }, false);
+        full(out)?;
+    }
+    Ok(())
+}
+
+fn container_note(ts: u64) -> Event<'static> {
+    Event {
+        num: 0,
+        ts,
+        tid: -1,
+        pid: 0,
+        cpu: 0,
+        ty: EventType::CONTAINER_JSON_2_E,
+        bits: EventBits::empty(),
+        unreadable: 0,
+        params: &[],
+    }
 }
 
 fn section_header(out: &mut Vec<u8>) {

@@ -253,7 +253,7 @@ impl Sink for CaptureWriter {
         self.needs_state = false;
         let frame = self.frame();
         let mut blocks = std::mem::take(&mut self.blocks);
-        let result = write_state::append(&mut blocks, state, |blocks| {
+        let result = write_state::append(&mut blocks, state, ts, |blocks| {
             if blocks.len() < frame {
                 return Ok(());
             }

@@ -1,0 +1,131 @@
+//! What is known of a container, as the JSON of the events that tell it.
+//!
+//! Files begin with one such event for each container; the state of threads leads to the containers
+//! by their control groups.
+
+use crate::state::containers::{Container, Lookup, Mount, PortMapping, Probe};
+use bstr::{BStr, BString, ByteSlice};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// The text of the event, with its final NUL. Bytes that are no UTF-8 are replaced.
+pub(super) fn to_json(container: &Container) -> Vec<u8> {
+    let c = container;
+    let mut note = json!({
+        "id": text(&c.id),
+        "full_id": text(&c.full_id),
+        "type": c.kind.code(),
+        "name": text(&c.name),
+        "image": text(&c.image),
+        "imageid": text(&c.image_id),
+        "imagerepo": text(&c.image_repository),
+        "imagetag": text(&c.image_tag),
+        "imagedigest": text(&c.image_digest),
+        "privileged": c.privileged,
+        "is_pod_sandbox": c.is_pod_sandbox,
+        "lookup_state": match c.lookup {
+            Lookup::Pending => 0,
+            Lookup::Done => 1,
+            Lookup::Failed => 2,
+        },
+        "created_time": c.created,
+        "User": text(&c.user),
+        "ip": text(&c.ip),
+        "cni_json": text(&c.cni_json),
+        "pod_sandbox_id": text(&c.pod_sandbox_id),
+        "Mounts": c.mounts.iter().map(mount).collect::<Vec<_>>(),
+        "port_mappings": c.ports.iter().map(port).collect::<Vec<_>>(),
+        "labels": map(&c.labels),
+        "pod_sandbox_labels": map(&c.pod_labels),
+        "env": c.env.iter().map(text).collect::<Vec<_>>(),
+        "memory_limit": c.memory_limit,
+        "swap_limit": c.swap_limit,
+        "cpu_shares": c.cpu_shares,
+        "cpu_quota": c.cpu_quota,
+        "cpu_period": c.cpu_period,
+        "cpuset_cpu_count": c.cpuset_cpus,
+    });
+    let probes =
+        [("Healthcheck", &c.healthcheck), ("LivenessProbe", &c.liveness), ("ReadinessProbe", &c.readiness)];
+    for (name, found) in probes {
+        if let (Some(found), Some(note)) = (found, note.as_object_mut()) {
+            note.insert(name.to_owned(), probe(found));
+        }
+    }
+    let mut bytes = json!({ "container": note }).to_string().into_bytes();
+    bytes.push(0);
+    bytes
+}
+
+fn text(text: &BString) -> Value {
+    Value::String(BStr::new(text).to_str_lossy().into_owned())
+}
+
+fn map(entries: &BTreeMap<BString, BString>) -> Value {
+    let entries = entries.iter().map(|(key, value)| (key.to_str_lossy().into_owned(), text(value)));
+    Value::Object(entries.collect::<Map<_, _>>())
+}
+
+fn mount(mount: &Mount) -> Value {
+    json!({
+        "Source": text(&mount.source),
+        "Destination": text(&mount.dest),
+        "Mode": text(&mount.mode),
+        "RW": mount.writable,
+        "Propagation": text(&mount.propagation),
+    })
+}
+
+fn port(port: &PortMapping) -> Value {
+    json!({
+        "HostIp": port.host_ip,
+        "HostPort": port.host_port,
+        "ContainerPort": port.container_port,
+    })
+}
+
+fn probe(probe: &Probe) -> Value {
+    json!({ "exe": text(&probe.exe), "args": probe.args.iter().map(text).collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::cgroup_id::ContainerType;
+    use crate::state::container_note::from_json;
+
+    #[test]
+    fn all_that_is_known_is_found_again() {
+        let container = Container {
+            lookup: Lookup::Done,
+            name: "shop".into(),
+            image: "shop:1".into(),
+            image_id: "i".into(),
+            image_repository: "r".into(),
+            image_tag: "1".into(),
+            image_digest: "d".into(),
+            privileged: true,
+            is_pod_sandbox: true,
+            created: 5,
+            user: "u".into(),
+            ip: "10.0.0.1".into(),
+            cni_json: "{}".into(),
+            pod_sandbox_id: "p".into(),
+            mounts: vec![Mount { source: "/a".into(), writable: true, ..Mount::default() }],
+            ports: vec![PortMapping { host_ip: 1, host_port: 2, container_port: 3 }],
+            labels: [("k".into(), "v \"\n".into())].into(),
+            pod_labels: [("k".into(), "w".into())].into(),
+            env: vec!["A=1".into()],
+            healthcheck: Some(Probe { exe: "/c".into(), args: vec!["-x".into()] }),
+            memory_limit: 1,
+            swap_limit: 2,
+            cpu_shares: 3,
+            cpu_quota: 4,
+            cpu_period: 5,
+            cpuset_cpus: 6,
+            ..Container::new(ContainerType::Podman, b"0123456789abcdef")
+        };
+        let found = from_json(&to_json(&container)).unwrap();
+        assert_eq!(format!("{found:?}"), format!("{container:?}"));
+    }
+}
