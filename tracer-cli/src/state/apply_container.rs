@@ -1,7 +1,7 @@
 //! Notes about containers.
 //!
 //! They come from the recorder, not from a thread. Readers of captures expect a name all the same,
-//! so such an event has a thread of its own: number 0, called after the container and inside it.
+//! so such an event has a thread of its own: number -1, called after the container and inside it.
 
 use super::container_note;
 use super::containers::Place;
@@ -24,5 +24,7 @@ pub(super) fn note(state: &mut State, event: &Event<'_>) -> Option<ThreadKey> {
     let mut comm = BString::from("container:");
     comm.extend_from_slice(&container.id);
     let place = Place::In(state.containers.learn(container));
-    Some(state.set_stand_in(Thread { comm, place, uid: 0, gid: 0, ..Thread::new(0, 0) }))
+    let (vtid, vpid) = (-2, -2);
+    let of_root = Thread { uid: 0, gid: 0, loginuid: 0, ptid: 0, live_threads: 1, ..Thread::new(-1, -1) };
+    Some(state.set_stand_in(Thread { comm, place, vtid, vpid, ..of_root }))
 }

@@ -29,14 +29,14 @@ proptest! {
     fn any_events_are_survived(events in vec(event(), 1..300)) {
         let mut world = World::with_limits(Limits { threads: 8 });
         for event in events {
-            // Notes about containers have a thread of their own, number 0.
+            // Notes about containers have a thread of their own, number -1.
             let is_note = event.ty.info().is_some_and(|info| info.name == "container");
             let tid = event.tid;
             let binding = world.apply(event);
             let state = world.state();
             if let Some(key) = binding.thread {
                 let of_thread = state.thread(key).map(|t| t.tid);
-                prop_assert!(of_thread == Some(tid) || is_note && of_thread == Some(0));
+                prop_assert!(of_thread == Some(tid) || is_note && of_thread == Some(-1));
             }
             prop_assert!(binding.fd.is_none_or(|fd| fd >= 0));
             prop_assert!(state.threads().all(|t| state.by_tid(t.tid).is_some()));
