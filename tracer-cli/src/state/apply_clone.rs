@@ -4,6 +4,7 @@
 //! first makes the child; each side knows something that the other does not.
 
 use super::apply_process::{set_list, set_text, set_usage};
+use super::cgroup_id::are_topmost;
 use super::containers::Place;
 use super::step::NONE;
 use super::thread::{Thread, ThreadFlags};
@@ -220,7 +221,8 @@ fn describe(thread: &mut Thread, event: &Event<'_>, layout: &CloneLayout) {
     set_text(&mut thread.exe, event.text(1));
     set_text(&mut thread.comm, event.text(layout.comm));
     set_list(&mut thread.args, event.param(2));
-    if set_list(&mut thread.cgroups, event.param(layout.cgroups)) {
+    let groups = event.param(layout.cgroups);
+    if set_list(&mut thread.cgroups, groups) && !groups.is_some_and(are_topmost) {
         thread.place = Place::Unknown;
     }
     thread.fd_limit = event.i64(7).unwrap_or(thread.fd_limit);

@@ -2,6 +2,7 @@
 
 use super::State;
 use super::apply_clone::clone_flags;
+use super::cgroup_id::are_topmost;
 use super::path;
 use super::step::{Arg, NONE, Step, arg};
 use super::thread::{NO_ID, Thread, ThreadFlags};
@@ -76,7 +77,7 @@ fn exec_with(step: &mut Step<'_>, comm: usize, cgroups: usize, env: usize) {
     set_list(&mut process.args, event.param(2));
     let mut moved = false;
     if let Some(list) = event.param(cgroups) {
-        moved = set_list(&mut process.cgroups, Some(list));
+        moved = set_list(&mut process.cgroups, Some(list)) && !are_topmost(list);
     }
     if env != NONE {
         set_list(&mut process.env, event.param(env));

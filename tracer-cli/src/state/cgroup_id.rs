@@ -182,6 +182,12 @@ pub fn container_id_of(cgroups: &[u8], own_pid_namespace: bool) -> Option<Found>
     None
 }
 
+/// Whether all groups are the topmost ones. Where a probe sees version 2 of control groups only and
+/// the engine uses version 1, that is so in containers too.
+pub(super) fn are_topmost(cgroups: &[u8]) -> bool {
+    cgroups.split(|b| *b == 0).filter(|group| !group.is_empty()).all(|group| group.ends_with(b"=/"))
+}
+
 fn in_path(path: &[u8], own_pid_namespace: bool) -> Option<Found> {
     let mut rest = path;
     while let Some(slash) = memchr::memrchr(b'/', rest) {
@@ -401,6 +407,12 @@ mod tests {
             let found = container_id_of(cgroups.as_bytes(), false).unwrap();
             assert_eq!((found.kind, found.id().len(), found.full_id), (T::Podman, 12, ID.into()));
         }
+    }
+
+    #[test]
+    fn topmost_groups() {
+        assert!(are_topmost(b"cpu=/\0memory=/\0") && are_topmost(b""));
+        assert!(!are_topmost(b"cpu=/\0memory=/a\0") && !are_topmost(b"cpu=/a/\0"));
     }
 
     #[test]

@@ -17,11 +17,13 @@ fn children_are_in_the_container_of_their_parent_until_their_groups_change() {
     world.apply(clone(200).bytes("cgroups", GROUPS));
     assert_eq!(id_of(&world, 200), Some("697956520d89".into()));
     world.apply(clone(300).by(200).bytes("cgroups", GROUPS));
-    world.apply(clone(400).by(200).bytes("cgroups", b"cpu=/\0"));
+    world.apply(clone(400).by(200).bytes("cgroups", b"cpu=/user.slice\0"));
     assert_eq!((id_of(&world, 300), id_of(&world, 400)), (Some("697956520d89".into()), None));
     world.apply(exec("/bin/x").bytes("cgroups", GROUPS));
     assert_eq!(id_of(&world, 100), Some("697956520d89".into()), "moved before the exec");
     world.apply(exec("/bin/y").bytes("cgroups", b"cpu=/\0"));
+    assert_eq!(id_of(&world, 100), Some("697956520d89".into()), "the topmost group tells nothing");
+    world.apply(exec("/bin/y").bytes("cgroups", b"cpu=/user.slice\0"));
     assert_eq!(id_of(&world, 100), None);
     assert_eq!(world.state().containers.len(), 1);
 }
