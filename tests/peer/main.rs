@@ -2,12 +2,14 @@
 
 mod default_output;
 mod differences;
+mod fields;
 mod recording;
 mod sysdig;
 
 fn main() {
     let mut trials = Vec::new();
     trials.extend(default_output::trials());
+    trials.extend(fields::trials());
     trials.extend(recording::trials());
     tracer_tests::run(trials);
 }

@@ -133,10 +133,8 @@ pub(super) static FIELDS: &[Field] = &[
     )
     .flag(FieldFlags::TABLE_ONLY.union(FieldFlags::DEPRECATED)),
     call("evt.latency.human", T::Charbuf, F::Na, "The latency with a unit, such as 1.88us.", |x, _, emit| {
-        if x.context.binding.thread.is_some() {
-            let ns = x.context.binding.latency.unwrap_or(0);
-            x.text(|out| write_human(out, ns), |text| emit(Value::Text(text)));
-        }
+        let ns = x.context.binding.latency.unwrap_or(0);
+        x.text(|out| write_human(out, ns), |text| emit(Value::Text(text)));
     })
     .flag(FieldFlags::DEPRECATED),
     call("evt.deltatime", T::Reltime, F::Dec, "Time in ns since the event before.", |x, _, emit| {

@@ -2,13 +2,14 @@
 
 use super::evt::has;
 use super::evt_io::{failed, opens_file};
+use super::fd_net::serves_here;
 use super::render::{join_at, l4, write_fd_name};
 use super::sockaddr::{unix_path, write_sockaddr, write_tuple};
 use super::table::{Class, Extract, Extraction, Field, FieldArg, FieldFlags};
 use super::value::Value;
 use super::write::write_signed;
 use crate::schema::{EventFlags, ParamFormat as F, ParamType as T};
-use crate::state::fd::{FdInfo, FdKind, L4, Role};
+use crate::state::fd::{FdInfo, FdKind, L4};
 
 const fn field(name: &'static str, ty: T, format: F, doc: &'static str, extract: Extract) -> Field {
     Field::new(Class::Fd, name, ty, format, doc, extract)
@@ -98,11 +99,12 @@ pub(super) static FIELDS: &[Field] = &[
         "fd.is_server",
         T::Bool,
         F::Na,
-        "Whether the process is the server of this connection.",
+        "Whether the server of this connection is on this machine, or in this container.",
         |x, _, emit| {
             let serves = |fd: &FdInfo| match fd.kind {
                 FdKind::Ipv4Server | FdKind::Ipv6Server => true,
-                _ => fd.socket.as_deref().is_some_and(|s| s.role == Role::Server),
+                FdKind::Ipv4 | FdKind::Ipv6 => serves_here(x, fd),
+                _ => false,
             };
             truth(x, emit, serves);
         },
@@ -215,7 +217,7 @@ pub(super) static FIELDS: &[Field] = &[
     ),
 ];
 
-fn truth(x: &Extraction<'_>, emit: Emit<'_>, part: fn(&FdInfo) -> bool) {
+fn truth(x: &Extraction<'_>, emit: Emit<'_>, part: impl Fn(&FdInfo) -> bool) {
     if let Some(fd) = x.context.fd() {
         emit(Value::Bool(part(fd)));
     }

@@ -8,7 +8,8 @@ use super::table::{Class, Extract, Extraction, Field, FieldFlags};
 use super::value::Value;
 use crate::schema::{ParamFormat as F, ParamType as T};
 use crate::state::fd::{Endpoint, FdInfo, FdKind, L4, Role};
-use std::net::IpAddr;
+use bstr::ByteSlice;
+use std::net::{IpAddr, Ipv4Addr};
 
 const fn field(name: &'static str, ty: T, format: F, doc: &'static str, extract: Extract) -> Field {
     Field::new(Class::Fd, name, ty, format, doc, extract)
@@ -195,6 +196,26 @@ fn is_local(x: &Extraction<'_>, ip: IpAddr) -> bool {
     ip.is_loopback() || x.context.state.local_addresses.contains(&ip)
 }
 
+/// Whether the server end of a connection is an address of this machine, or of the container that the
+/// thread is in. A socket that is not connected yet counts as connected to address 0.
+pub(super) fn serves_here(x: &Extraction<'_>, fd: &FdInfo) -> bool {
+    let dest = fd.socket.as_deref().and_then(|socket| socket.dest).map(|end| end.ip.to_canonical());
+    let is_unset = dest.is_none_or(|ip| ip.is_unspecified());
+    if let Some(ip) = dest.filter(IpAddr::is_loopback) {
+        return fd.kind == FdKind::Ipv4 || ip.is_ipv6();
+    }
+    let of_container = x.context.container().filter(|container| !container.name.is_empty());
+    match of_container {
+        Some(container) => {
+            let own = container.ip.to_str().ok().and_then(|ip| ip.parse::<Ipv4Addr>().ok());
+            let own = own.unwrap_or(Ipv4Addr::UNSPECIFIED);
+            fd.kind == FdKind::Ipv4 && dest.unwrap_or(Ipv4Addr::UNSPECIFIED.into()) == own
+        }
+        None if is_unset => fd.kind == FdKind::Ipv6,
+        None => dest.is_some_and(|ip| x.context.state.local_addresses.contains(&ip)),
+    }
+}
+
 fn ip(end: Endpoint) -> Value<'static> {
     Value::Ip(end.ip.to_canonical())
 }
@@ -224,6 +245,10 @@ fn service(x: &Extraction<'_>, end: End, emit: Emit<'_>) {
 }
 
 fn host_name(x: &Extraction<'_>, end: End, emit: Emit<'_>) {
+    // Names that this machine gives to addresses say nothing about a recording.
+    if !x.context.state.machine.is_this {
+        return;
+    }
     if let Some(name) = find(x, end).and_then(|(end, _)| host(end.ip.to_canonical())) {
         emit(Value::Text(name.as_bytes()));
     }

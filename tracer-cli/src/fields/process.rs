@@ -3,7 +3,7 @@
 use super::render::write_fd_name;
 use super::table::{Class, Extract, Extraction, Field, FieldArg};
 use super::value::Value;
-use crate::schema::{ParamFormat as F, ParamType as T};
+use crate::schema::{EventType, ParamFormat as F, ParamType as T};
 use crate::state::fd::FdInfo;
 use crate::state::thread::{Thread, ThreadFlags};
 
@@ -249,13 +249,13 @@ pub(super) static FIELDS: &[Field] = &[
         of_process(x, emit, |p| Value::Double(percent(p)));
     }),
     field("proc.vmsize", T::Uint64, F::Dec, "Virtual memory of the process in KiB.", |x, _, emit| {
-        of_process(x, emit, |p| Value::Uint(u64::from(p.vm_size)));
+        memory(x, emit, |t| t.vm_size);
     }),
     field("proc.vmrss", T::Uint64, F::Dec, "Resident memory of the process in KiB.", |x, _, emit| {
-        of_process(x, emit, |p| Value::Uint(u64::from(p.vm_rss)));
+        memory(x, emit, |t| t.vm_rss);
     }),
     field("proc.vmswap", T::Uint64, F::Dec, "Swapped memory of the process in KiB.", |x, _, emit| {
-        of_process(x, emit, |p| Value::Uint(u64::from(p.vm_swap)));
+        memory(x, emit, |t| t.vm_swap);
     }),
     field(
         "proc.nthreads",
@@ -263,7 +263,9 @@ pub(super) static FIELDS: &[Field] = &[
         F::Dec,
         "How many threads the process has, the main one included.",
         |x, _, emit| {
-            of_process(x, emit, |p| Value::Uint(u64::from(p.live_threads)));
+            // One that ends with this very event still counts.
+            let ends = matches!(x.context.event.ty, EventType::PROCEXIT_E | EventType::PROCEXIT_1_E);
+            of_process(x, emit, |p| Value::Uint(u64::from(p.live_threads) + u64::from(ends)));
         },
     ),
     field(
@@ -410,8 +412,18 @@ fn signed(x: &Extraction<'_>, emit: Emit<'_>, part: fn(&Thread) -> i64) {
 /// As [`signed`], without a value for threads that nothing is known about.
 pub(super) fn known(x: &Extraction<'_>, emit: Emit<'_>, part: fn(&Thread) -> i64) {
     if let Some(thread) = x.context.thread().filter(|t| !t.flags.contains(ThreadFlags::UNKNOWN)) {
-        emit(Value::Int(part(thread)));
+        let value = part(thread);
+        if value != -1 {
+            emit(Value::Int(value));
+        }
     }
+}
+
+/// Memory of the process as the thread's own events told it last, or else those of the main thread.
+fn memory(x: &Extraction<'_>, emit: Emit<'_>, part: fn(&Thread) -> u32) {
+    let Some(thread) = x.context.thread() else { return };
+    let told = if thread.vm_size == 0 { x.context.process().unwrap_or(thread) } else { thread };
+    emit(Value::Uint(u64::from(part(told))));
 }
 
 pub(super) fn truth(x: &Extraction<'_>, emit: Emit<'_>, part: fn(&Thread) -> bool) {

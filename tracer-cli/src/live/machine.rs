@@ -20,6 +20,7 @@ pub(super) fn describe() -> Machine {
         cpus: count_cpus(&read("/sys/devices/system/cpu/online")),
         memory,
         boot_ts: clocks().0,
+        is_this: true,
     }
 }
 

@@ -78,7 +78,7 @@ fn clone_in_caller(state: &mut State, event: &Event<'_>, layout: &CloneLayout, k
         state.find_place(key);
     }
     let Some(caller) = state.thread(key) else { return };
-    if caller.tid != caller.vtid {
+    if caller.vtid >= 0 && caller.tid != caller.vtid {
         return;
     }
     // A short-lived child may be gone by the time its parent returns, above all after vfork.

@@ -431,17 +431,18 @@ pub(super) fn prlimit(step: &mut Step<'_>) {
     }
 }
 
-/// brk, mmap and munmap report the memory sizes of the process.
+/// brk, mmap and munmap report the memory sizes of the process; they are kept with the thread that asked.
 pub(super) fn memory(step: &mut Step<'_>) {
-    set_memory(step, 1);
+    set_memory(step, 1, false);
 }
 
-fn set_memory(step: &mut Step<'_>, first: usize) {
+fn set_memory(step: &mut Step<'_>, first: usize, of_process: bool) {
     let event = step.event;
     let (size, rss, swap) = (event.u64(first), event.u64(first + 1), event.u64(first + 2));
     let (Some(size), Some(rss), Some(swap)) = (size, rss, swap) else { return };
-    if let Some(process) = step.process() {
-        (process.vm_size, process.vm_rss, process.vm_swap) = (size as u32, rss as u32, swap as u32);
+    let key = if of_process { step.process } else { step.thread };
+    if let Some(thread) = step.state.thread_mut(key) {
+        (thread.vm_size, thread.vm_rss, thread.vm_swap) = (size as u32, rss as u32, swap as u32);
     }
 }
 
@@ -452,5 +453,5 @@ pub(super) fn switch(step: &mut Step<'_>) {
         thread.major_faults = event.u64(1).unwrap_or(thread.major_faults);
         thread.minor_faults = event.u64(2).unwrap_or(thread.minor_faults);
     }
-    set_memory(step, 3);
+    set_memory(step, 3, true);
 }

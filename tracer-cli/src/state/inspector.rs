@@ -345,6 +345,9 @@ struct Pair {
     enter_fd: Option<i64>,
 }
 
+/// What recorders call users and groups that have no name.
+const NO_NAME: &[u8] = b"<NA>";
+
 /// The users of the host, or those of a container: they have numbers of their own.
 fn users_of<'a>(state: &'a mut State, container: Option<&[u8]>) -> Option<&'a mut Users> {
     match container.filter(|id| !id.is_empty()) {
@@ -363,7 +366,7 @@ fn apply_user(state: &mut State, event: &Event<'_>, added: bool) {
         users.users.remove(&uid);
         return;
     }
-    let text = |i: usize| event.text(i).unwrap_or_default().into();
+    let text = |i: usize| event.text(i).unwrap_or(NO_NAME).into();
     let gid = event.u64(1).unwrap_or(0) as u32;
     users.users.insert(uid, User { gid, name: text(2), home: text(3), shell: text(4) });
 }
@@ -372,7 +375,7 @@ fn apply_group(state: &mut State, event: &Event<'_>, added: bool) {
     let Some(users) = users_of(state, event.text(2)) else { return };
     let Some(gid) = event.u64(0).and_then(|gid| u32::try_from(gid).ok()) else { return };
     if added {
-        users.groups.insert(gid, event.text(1).unwrap_or_default().into());
+        users.groups.insert(gid, event.text(1).unwrap_or(NO_NAME).into());
     } else {
         users.groups.remove(&gid);
     }

@@ -62,6 +62,8 @@ pub struct Machine {
     pub memory: u64,
     /// ns since the epoch.
     pub boot_ts: u64,
+    /// tracer runs on it, so that its files may be asked.
+    pub is_this: bool,
 }
 
 /// What the tables had to do without.

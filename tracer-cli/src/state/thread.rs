@@ -58,7 +58,7 @@ pub struct Thread {
     pub pid: i64,
     /// Parent process.
     pub ptid: i64,
-    /// Ids in the innermost pid namespace.
+    /// Ids in the innermost pid namespace, -1 when unknown.
     pub vtid: i64,
     pub vpid: i64,
     pub sid: i64,
@@ -173,7 +173,7 @@ impl Thread {
 
     /// A stand-in for a thread that nothing could be learnt about.
     pub fn unknown(tid: i64, pid: i64) -> Self {
-        Self { flags: ThreadFlags::UNKNOWN, ..Self::new(tid, pid) }
+        Self { flags: ThreadFlags::UNKNOWN, vtid: -1, vpid: -1, ..Self::new(tid, pid) }
     }
 
     /// Whether this is the main thread of its process.
