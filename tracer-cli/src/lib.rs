@@ -10,5 +10,6 @@ pub mod param_slots;
 pub mod pipeline;
 pub mod scap;
 pub mod schema;
+pub mod sink;
 pub mod source;
 pub mod state;
