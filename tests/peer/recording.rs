@@ -163,8 +163,8 @@ fn sysdig_reads_live() -> Result<Completion> {
             let names = left.get_mut(&event).filter(|names| !names.is_empty());
             let found = names.with_context(|| format!("only sysdig: {event} {name}"))?.remove(0);
             let is_same = match name.as_str() {
-                // Calls that are newer than sysdig, and one that it has the name of another for.
-                "<unknown>" => !theirs.is_empty(),
+                // Calls that are newer than sysdig; and one that it has the name of another for.
+                "<unknown>" => true,
                 "sigreturn" => found == "rt_sigreturn",
                 name => found == name,
             };
