@@ -127,6 +127,8 @@ impl Pipeline {
         let begin = Instant::now();
         let mut flushed = begin;
         let mut first_ts = None;
+        // Events of recordings before this one.
+        let mut counted = 0;
         let mut stopping = false;
         let mut look_up = source.look_up();
         let mut swept = begin;
@@ -149,8 +151,13 @@ impl Pipeline {
                     }
                     continue;
                 }
-                Next::Section => {
-                    inspector.begin_section();
+                next @ (Next::Section | Next::Recording) => {
+                    if matches!(next, Next::Recording) {
+                        inspector.begin_recording();
+                        counted = self.totals.events;
+                    } else {
+                        inspector.begin_section();
+                    }
                     source.load_state(&mut inspector.state)?;
                     sink.section();
                     continue;
@@ -164,7 +171,7 @@ impl Pipeline {
                 break;
             }
             self.totals.events += 1;
-            event.num = self.totals.events;
+            event.num = self.totals.events - counted;
 
             if sink.wants_state(ts) {
                 inspector.settle();

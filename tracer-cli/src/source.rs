@@ -13,6 +13,9 @@ pub enum Next<'a> {
     /// What comes next has nothing to do with what came before, such as the second of two joined
     /// captures: the state begins anew, with [`Source::load_state`].
     Section,
+    /// As [`Next::Section`], and the events that come are counted from 1 again: the next of several
+    /// files.
+    Recording,
     /// There will be no more events.
     End,
 }

@@ -150,3 +150,51 @@ fn a_full_disk_is_a_failure() {
         "tracer: cannot write the output: No space left on device (os error 28)\n"
     );
 }
+
+fn capture(name: &str) -> String {
+    format!("{}/../tests/captures/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+const SETUID: &str = "sysflow_tests_setuid_setuid-39405e4.scap.gz";
+const FILES: &str = "sysflow_tests_files_files-cca35eb.scap.gz";
+
+#[test]
+fn files_that_cannot_be_read_are_told_in_one_line() {
+    for (file, part) in [
+        ("/no/such.scap", "can't open file /no/such.scap: No such file or directory"),
+        ("/", "can't open file /: it is a directory"),
+        ("/dev/null", "/dev/null is empty"),
+        ("Cargo.toml", "Cargo.toml is not a capture: it does not begin with a section header"),
+    ] {
+        let output = tracer(&["-r", file]);
+        assert_eq!(output.status.code(), Some(1), "{file}");
+        assert_eq!(text(&output.stdout), "");
+        let message = text(&output.stderr);
+        assert!(message.contains(part) && message.lines().count() == 1, "{message}");
+    }
+}
+
+#[test]
+fn what_comes_before_a_cut_is_shown_and_the_cut_is_a_failure() {
+    let whole = tracer(&["-r", &capture(SETUID)]);
+    assert_eq!(whole.status.code(), Some(0));
+    let bytes = std::fs::read(capture(SETUID)).unwrap_or_default();
+    let cut = std::env::temp_dir().join(format!("tracer-cut-{}.scap.gz", std::process::id()));
+    if let Err(e) = std::fs::write(&cut, bytes.get(..bytes.len() - 400).unwrap_or_default()) {
+        panic!("{}: {e}", cut.display());
+    }
+    let output = tracer(&["-r", &cut.display().to_string()]);
+    let _ = std::fs::remove_file(&cut);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!output.stdout.is_empty() && whole.stdout.starts_with(&output.stdout));
+    assert!(text(&output.stderr).contains("at byte"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn several_files_are_read_one_after_the_other_and_each_is_counted_anew() {
+    let first = tracer(&["-r", &capture(SETUID), "-tr"]).stdout;
+    let second = tracer(&["-r", &capture(FILES), "-tr"]).stdout;
+    let both = tracer(&["-r", &capture(SETUID), "-r", &capture(FILES), "-tr"]).stdout;
+    assert!(!first.is_empty() && !second.is_empty());
+    assert_eq!(text(&both), text(&[first, second].concat()));
+}

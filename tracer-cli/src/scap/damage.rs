@@ -7,14 +7,14 @@ use std::fmt;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CaptureError {
     #[error("can't open file {file}: {cause}")]
-    Open { file: String, cause: std::io::Error },
+    Open { file: String, cause: String },
     #[error("{file} is empty: there is no capture in it")]
     Empty { file: String },
     #[error("{file} is not a capture: {what}")]
     NotACapture { file: String, what: String },
-    #[error("{file} is damaged at byte {at}{unit}: {what}; what came before it was read")]
+    #[error("{file} is damaged at byte {at}{unit}: {what}")]
     Damaged { file: String, at: u64, unit: &'static str, what: Damage },
-    #[error("error reading file {file} at byte {at}{unit}: {cause}; what came before it was read")]
+    #[error("error reading file {file} at byte {at}{unit}: {cause}")]
     Read { file: String, at: u64, unit: &'static str, cause: std::io::Error },
 }
 

@@ -36,7 +36,7 @@ impl Input {
     /// Files that cannot be opened, and directories.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
         let name = path.display().to_string();
-        let failed = |cause| CaptureError::Open { file: name.clone(), cause };
+        let failed = |cause| CaptureError::Open { file: name.clone(), cause: plain(cause) };
         let file: Box<dyn Read + Send> = if path == Path::new("-") {
             Box::new(io::stdin())
         } else {
@@ -145,6 +145,14 @@ impl Input {
             Compression::None => "",
             Compression::Gzip | Compression::Zstd => " of what was decompressed",
         }
+    }
+}
+
+/// The error as people know it, without the number that the library puts behind it.
+fn plain(cause: io::Error) -> String {
+    match cause.raw_os_error() {
+        Some(code) => nix::errno::Errno::from_raw(code).desc().to_owned(),
+        None => cause.to_string(),
     }
 }
 

@@ -42,8 +42,10 @@ pub struct CaptureSource {
 enum Found {
     /// It is at the start of the window.
     Event(Parsed),
-    /// A section begins, here or in the next file.
+    /// A section begins here.
     Section,
+    /// The next file begins.
+    Recording,
     End,
 }
 
@@ -78,7 +80,7 @@ impl CaptureSource {
             let Some((kind, len)) = self.header()? else {
                 let Some(next) = self.later.pop_front() else { return Ok(Found::End) };
                 self.input = Input::open(&next)?;
-                return Ok(Found::Section);
+                return Ok(Found::Recording);
             };
             match kind {
                 Kind::Event(event) => {
@@ -332,6 +334,7 @@ impl Source for CaptureSource {
         let parsed = match self.find()? {
             Found::Event(parsed) => parsed,
             Found::Section => return Ok(Next::Section),
+            Found::Recording => return Ok(Next::Recording),
             Found::End => return Ok(Next::End),
         };
         let is_late = parsed.ts < self.last_ts;

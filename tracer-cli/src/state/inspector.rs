@@ -72,6 +72,13 @@ impl Inspector {
         self.switches.clear();
     }
 
+    /// Forgets everything: what comes next has nothing to do with what came before.
+    pub fn begin_recording(&mut self) {
+        self.begin_section();
+        self.first_ts = None;
+        self.previous_ts = None;
+    }
+
     /// Removes from the state what the last event ended, for those who read the state between events.
     pub fn settle(&mut self) {
         self.finish_previous();

@@ -36,7 +36,7 @@ fn read(bytes: &[u8]) -> (Read, State) {
                 let params = event.params.iter().map(|p| p.to_vec()).collect();
                 out.events.push((event.ts, event.ty.0, params));
             }
-            Ok(Next::Section) => {
+            Ok(Next::Section | Next::Recording) => {
                 out.sections += 1;
                 state = State::default();
                 if let Err(e) = source.load_state(&mut state) {
