@@ -169,7 +169,7 @@ pub(super) static FIELDS: &[Field] = &[
         },
     ),
     field("proc.is_sid_leader", T::Bool, F::Na, "Whether the process leads its session.", |x, _, emit| {
-        truth(x, emit, |t| t.sid == t.vpid);
+        truth(x, emit, |t| t.sid == t.own_pid());
     }),
     field(
         "proc.is_vpgid_leader",
@@ -177,7 +177,7 @@ pub(super) static FIELDS: &[Field] = &[
         F::Na,
         "Whether the process leads its process group, by the ids of its pid namespace.",
         |x, _, emit| {
-            truth(x, emit, |t| t.vpgid == t.vpid);
+            truth(x, emit, |t| t.vpgid == t.own_pid());
         },
     ),
     field(

@@ -224,7 +224,7 @@ pub(super) fn setsid(step: &mut Step<'_>) {
     let Some(sid) = step.result().filter(|sid| *sid > 0) else { return };
     if let Some(process) = step.process() {
         process.sid = sid;
-        process.vpgid = process.vpid;
+        process.vpgid = process.own_pid();
         process.pgid = process.pid;
         process.tty = 0;
     }
@@ -235,7 +235,7 @@ pub(super) fn setpgid(step: &mut Step<'_>) {
         return;
     }
     let (Some(pid), Some(pgid)) = (step.i64(arg(1, 0)), step.i64(arg(2, 1))) else { return };
-    let Some(own) = step.process().map(|process| (process.vpid, process.flags)) else { return };
+    let Some(own) = step.process().map(|process| (process.own_pid(), process.flags)) else { return };
     // Numbers are those of the caller's namespace: of others only the host's are known.
     let key = match pid {
         0 => Some(step.process),
@@ -244,7 +244,7 @@ pub(super) fn setpgid(step: &mut Step<'_>) {
         _ => None,
     };
     let Some(target) = key.and_then(|key| step.state.thread_mut(key)) else { return };
-    target.vpgid = if pgid == 0 { target.vpid } else { pgid };
+    target.vpgid = if pgid == 0 { target.own_pid() } else { pgid };
     if !target.flags.contains(ThreadFlags::IN_PID_NS) {
         target.pgid = target.vpgid;
     }

@@ -176,6 +176,12 @@ impl Thread {
         Self { flags: ThreadFlags::UNKNOWN, vtid: -1, vpid: -1, ..Self::new(tid, pid) }
     }
 
+    /// The process id in its own pid namespace; where that is unknown, the host's.
+    #[inline]
+    pub fn own_pid(&self) -> i64 {
+        if self.vpid < 0 { self.pid } else { self.vpid }
+    }
+
     /// Whether this is the main thread of its process.
     #[inline]
     pub fn is_main(&self) -> bool {
