@@ -1,7 +1,7 @@
 //! The bytes of a capture file, a window on them at a time.
 //!
 //! The window is a buffer that grows only as bytes really arrive: a length that lies takes no
-//! memory. Regular files are read like pipes; mapping them was measured to be no faster, and a
+//! memory. Regular files are read like pipes: the copy is a small part of the time of reading, and a
 //! mapped file that somebody cuts kills the reader.
 
 use super::damage::CaptureError;
