@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use tracer_tests::programs::{Scratch, run_silent};
@@ -9,7 +10,14 @@ use tracer_tests::tracer::Tracer;
 use tracer_tests::{Completion, Needs, Trial, live};
 
 pub fn trials() -> Vec<Trial> {
-    vec![live("ancestry::pipeline_of_200_processes", &[Needs::Root], pipeline)]
+    vec![
+        live("ancestry::pipeline_of_200_processes", &[Needs::Root], pipeline),
+        live(
+            "ancestry::start_of_a_pid_namespace",
+            &[Needs::Root, Needs::Program("unshare")],
+            namespace_start,
+        ),
+    ]
 }
 
 /// One line of fifty, four processes each. Each has an argument of its own.
@@ -123,5 +131,31 @@ fn pipeline() -> Result<Completion> {
         faults.iter().take(20).cloned().collect::<Vec<_>>().join("\n")
     );
     ensure!(executed.len() == 200, "{} processes instead of 200", executed.len());
+    Ok(Completion::Completed)
+}
+
+/// All processes of a pid namespace began with the same first one, which started during this test.
+fn namespace_start() -> Result<Completion> {
+    let began = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos() as u64;
+    let format = "*%proc.name|%proc.vpid|%proc.pidns_init_start_ts|%evt.rawtime|%evt.args";
+    let mut tracer =
+        Tracer::start_seeing(&["-p", format], "evt.type=execve and evt.dir=< and proc.args=0.0421")?;
+    let script = "sleep 0.0421; sleep 0.0421; true";
+    let (_, status) = run_silent(Command::new("unshare").args(["--pid", "--fork", "sh", "-c", script]))?;
+    ensure!(status == 0, "unshare ended with {status}");
+    tracer.mark()?;
+    let output = tracer.finish()?;
+    let mut starts = BTreeSet::new();
+    let mut seen = 0;
+    for line in output.lines().iter().filter(|line| line.starts_with("sleep|")) {
+        let mut columns = line.split('|').skip(1).map(str::parse::<u64>);
+        let mut next = || columns.next().context("four columns")?.with_context(|| line.clone());
+        let (vpid, start, time) = (next()?, next()?, next()?);
+        ensure!(vpid < 10, "{vpid} is no id of a new namespace: {line}");
+        ensure!(began <= start && start < time, "{start} is not between {began} and {time}");
+        starts.insert(start);
+        seen += 1;
+    }
+    ensure!(seen == 2 && starts.len() == 1, "{seen} processes, starts {starts:?}");
     Ok(Completion::Completed)
 }

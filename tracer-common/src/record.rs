@@ -117,7 +117,7 @@ pub struct TaskFacts {
     /// ns since the epoch.
     pub exe_ctime: u64,
     pub exe_mtime: u64,
-    /// Boot time of the init of the task's pid namespace, ns.
+    /// Start of the first process of the task's pid namespace, ns since boot.
     pub pidns_start: u64,
     /// Inode of the control group in the default hierarchy.
     pub cgroup_id: u64,

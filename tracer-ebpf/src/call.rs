@@ -177,18 +177,20 @@ fn step(i: u64, job: &Job, reach: Reach) -> i64 {
     0
 }
 
-/// SAFETY of these: called by the kernel with the context given to `repeat`.
-unsafe extern "C" fn plain_step(i: u64, job: *mut Job) -> i64 {
-    step(i, unsafe { &*job }, Reach::Plain)
+/// One round of the loop over pieces, for each program.
+macro_rules! step_of {
+    ($name:ident, $reach:expr) => {
+        /// SAFETY: called by the kernel with the context given to `repeat`.
+        unsafe extern "C" fn $name(i: u64, job: *mut Job) -> i64 {
+            // SAFETY: see above; nothing else refers to the job meanwhile.
+            step(i, unsafe { &*job }, $reach)
+        }
+    };
 }
 
-unsafe extern "C" fn task_step(i: u64, job: *mut Job) -> i64 {
-    step(i, unsafe { &*job }, Reach::Task)
-}
-
-unsafe extern "C" fn vector_step(i: u64, job: *mut Job) -> i64 {
-    step(i, unsafe { &*job }, Reach::Vector)
-}
+step_of!(plain_step, Reach::Plain);
+step_of!(task_step, Reach::Task);
+step_of!(vector_step, Reach::Vector);
 
 #[inline(always)]
 fn pieces(s: *mut Scratch, plan: &'static CallPlan, now: u8, reach: Reach) {

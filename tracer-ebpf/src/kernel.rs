@@ -6,6 +6,7 @@ use core::mem::MaybeUninit;
 /// An offset in a kernel structure. Volatile, since user space sets it after compilation.
 macro_rules! offset {
     ($field:ident) => {
+        // SAFETY: a field of a static.
         unsafe { (&raw const crate::maps::OFFSETS.$field).read_volatile() }
     };
 }
@@ -14,6 +15,7 @@ pub(crate) use offset;
 /// A setting of user space.
 macro_rules! setting {
     ($field:ident) => {
+        // SAFETY: a field of a static.
         unsafe { (&raw const crate::maps::SETTINGS.$field).read_volatile() }
     };
 }

@@ -88,6 +88,20 @@ fn numbers(pid: u64) -> (u32, u32, u32) {
     (outer, inner, level)
 }
 
+/// When the first process of the innermost pid namespace of a `struct pid` was started, ns since
+/// boot.
+#[inline(always)]
+fn namespace_start(pid: u64, level: u32) -> u64 {
+    let (at, size, ns) = (offset!(pid_numbers), offset!(upid_size), offset!(upid_ns));
+    if pid == 0 || at == ABSENT || size == ABSENT || ns == ABSENT {
+        return 0;
+    }
+    let namespace: u64 =
+        read(pid + at as u64 + level as u64 * size as u64 + ns as u64).unwrap_or(0);
+    let first: u64 = field(namespace, offset!(pidns_child_reaper)).unwrap_or(0);
+    field(first, offset!(task_start_boottime)).unwrap_or(0)
+}
+
 #[inline(always)]
 fn pid_of(signal: u64, ty: u64) -> u64 {
     let at = offset!(signal_pids);
@@ -133,6 +147,7 @@ pub fn facts(s: *mut Scratch) -> Outcome {
     let pid: u64 = field(task, offset!(task_thread_pid)).unwrap_or(0);
     let (_, vtid, level) = numbers(pid);
     f.vtid = vtid;
+    f.pidns_start = namespace_start(pid, level);
     if level > 0 {
         f.flags |= task_flag::IN_PID_NS;
     }
