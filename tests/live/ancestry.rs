@@ -1,7 +1,7 @@
 //! Short-lived processes: none is missed, and what is said of each is right.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
@@ -12,6 +12,7 @@ use tracer_tests::{Completion, Needs, Trial, live};
 pub fn trials() -> Vec<Trial> {
     vec![
         live("ancestry::pipeline_of_200_processes", &[Needs::Root], pipeline),
+        live("ancestry::processes_older_than_the_tracer", &[Needs::Root], older_than_the_tracer),
         live(
             "ancestry::start_of_a_pid_namespace",
             &[Needs::Root, Needs::Program("unshare")],
@@ -158,4 +159,25 @@ fn namespace_start() -> Result<Completion> {
     }
     ensure!(seen == 2 && starts.len() == 1, "{seen} processes, starts {starts:?}");
     Ok(Completion::Completed)
+}
+
+/// Processes that come and go while the tracer starts: of some only the end is seen, and none may be shown without
+/// its name and user.
+fn older_than_the_tracer() -> Result<Completion> {
+    let script = "while :; do cat /etc/hostname /etc/passwd; done";
+    let mut busy = Command::new("sh").args(["-c", script]).stdout(Stdio::null()).spawn()?;
+    let shown = (0..15).try_for_each(|_| {
+        let arguments =
+            ["-n", "300", "-p", "*%proc.name %user.name %proc.cmdline %thread.tid", "evt.type=openat"];
+        let output = Tracer::start(&arguments)?.wait()?;
+        ensure!(output.code == 0, "status {}: {}", output.code, output.stderr);
+        let lines = output.lines();
+        ensure!(lines.len() == 300, "{} lines", lines.len());
+        let unnamed: Vec<&String> = lines.iter().filter(|line| line.contains("<NA>")).collect();
+        ensure!(unnamed.is_empty(), "{unnamed:?}");
+        Ok(())
+    });
+    busy.kill()?;
+    busy.wait()?;
+    shown.map(|()| Completion::Completed)
 }

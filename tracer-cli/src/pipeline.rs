@@ -164,6 +164,10 @@ impl Pipeline {
                 }
                 Next::End => break,
             };
+            if event.bits.contains(EventBits::EARLY) {
+                inspector.apply(&event, look_up.as_mut());
+                continue;
+            }
             let ts = event.ts;
             last_ts = ts;
             let past = Duration::from_nanos(ts.saturating_sub(*first_ts.get_or_insert(ts)));
@@ -348,6 +352,18 @@ mod tests {
             Ok(filter) => Some(filter),
             Err(e) => panic!("{e}"),
         }
+    }
+
+    #[test]
+    fn early_events_are_no_part_of_the_stream() {
+        let early = Say::Event(READ, EventBits::EARLY);
+        let plain = Say::Event(READ, EventBits::empty());
+        let mut source = ScriptedSource::new([early, plain]);
+        let mut pipeline = Pipeline::new(Rules::default());
+        let mut seen = Seen::default();
+        run(&mut pipeline, &mut source, &mut seen).unwrap();
+        assert_eq!(seen.numbers, [1]);
+        assert_eq!((pipeline.totals().events, pipeline.totals().passed), (1, 1));
     }
 
     #[test]

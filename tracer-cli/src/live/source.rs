@@ -51,6 +51,11 @@ pub struct LiveSource {
     stopping: Option<Instant>,
     unreadable: u64,
     malformed: u64,
+    /// When all that runs was known, ns since the epoch. What happened before is for the state only:
+    /// it may be of processes that ended before anything could be learnt about them.
+    begin: u64,
+    /// Events before that, by CPU; they are no part of the counts.
+    early: Vec<u64>,
 }
 
 impl LiveSource {
@@ -64,6 +69,7 @@ impl LiveSource {
             exit: (options.wants)(call.exit, call.code) || state_needed(call.exit),
         });
         let mut probe = Probe::load(&options.probe, [&plans.native, &plans.compat])?;
+        let early = vec![0; probe.rings.len()];
         let merge = Merge::new(std::mem::take(&mut probe.rings));
         Ok(Self {
             probe,
@@ -75,6 +81,8 @@ impl LiveSource {
             stopping: None,
             unreadable: 0,
             malformed: 0,
+            begin: 0,
+            early,
         })
     }
 
@@ -120,6 +128,7 @@ fn boot_to_epoch() -> u64 {
 impl Source for LiveSource {
     fn load_state(&mut self, state: &mut State) -> Result<(), SourceError> {
         proc_scan::scan(state);
+        self.begin = boot_time().wrapping_add(self.boot_to_epoch);
         Ok(())
     }
 
@@ -145,6 +154,13 @@ impl Source for LiveSource {
         Ok(match decoded {
             Some(mut event) => {
                 event.bits.set(EventBits::LATE, late);
+                if event.ts < self.begin {
+                    event.bits |= EventBits::EARLY;
+                    if let Some(count) = self.early.get_mut(ring) {
+                        *count += 1;
+                    }
+                    return Ok(Next::Event(event));
+                }
                 self.unreadable += u64::from(event.unreadable.count_ones());
                 Next::Event(event)
             }
@@ -167,9 +183,10 @@ impl Source for LiveSource {
         SourceCounts {
             cpus: counters
                 .iter()
-                .map(|c| CpuCounts {
-                    attempted: c.attempted,
-                    delivered: c.delivered,
+                .zip(self.early.iter().chain(std::iter::repeat(&0)))
+                .map(|(c, early)| CpuCounts {
+                    attempted: c.attempted.saturating_sub(*early),
+                    delivered: c.delivered.saturating_sub(*early),
                     lost: c.lost_full + c.lost_no_ring,
                 })
                 .collect(),

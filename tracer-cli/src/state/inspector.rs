@@ -11,7 +11,7 @@ use super::step::{Deferred, Step};
 use super::thread::{Thread, ThreadFlags};
 use super::users::{User, Users};
 use super::{Binding, State, ThreadKey, apply_clone, apply_container, apply_process};
-use crate::event::Event;
+use crate::event::{Event, EventBits};
 use crate::schema::{Class, EventType};
 
 /// How much is kept.
@@ -99,8 +99,9 @@ impl Inspector {
             first_ts: self.first_ts.unwrap_or(event.ts),
             ..Binding::default()
         };
-        // Notes about containers and users are no events of the system, and may have no time.
-        let is_meta = event.info().class == Class::Meta;
+        // Notes about containers and users are no events of the system, and may have no time; early
+        // events are no part of the stream.
+        let is_meta = event.info().class == Class::Meta || event.bits.contains(EventBits::EARLY);
         if !is_meta || event.ty == EventType::PROCINFO_E {
             self.first_ts = Some(binding.first_ts);
         }
