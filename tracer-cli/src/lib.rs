@@ -1,5 +1,6 @@
 //! tracer: what is my system doing? System call tracing for Linux, live or from a recording.
 
+pub mod chisel;
 pub mod cli;
 pub mod event;
 pub mod fields;
