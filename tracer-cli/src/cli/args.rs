@@ -207,9 +207,13 @@ pub struct Args {
     #[arg(short = 'D', long, help_heading = "What to trace")]
     pub debug: bool,
 
-    /// List the fields for filters and formats
+    /// List the fields for filters and formats; with -j one JSON object a field
     #[arg(short, long, group = "listing", help_heading = "Information")]
     pub list: bool,
+
+    /// List the fields in Markdown
+    #[arg(long, group = "listing", help_heading = "Information")]
+    pub list_markdown: bool,
 
     /// List the events and their parameters
     #[arg(short = 'L', long, group = "listing", help_heading = "Information")]

@@ -1,6 +1,7 @@
-//! `-l` and `-L`: the fields and the events, from the tables that also make them work.
+//! `-l`, `--list-markdown` and `-L`: the fields and the events, from the tables that also make them work.
 
 use crate::fields::{self, Arg, Class, Field, FieldFlags};
+use crate::filter;
 use crate::schema::{self, EventInfo, EventType, ParamType, Status, tables};
 use std::io::{self, Write};
 
@@ -9,47 +10,78 @@ const WIDTH: usize = 120;
 /// Column at which descriptions start.
 const INDENT: usize = 30;
 
-/// Writes every field that can be used, class by class; with types when `verbose`.
+/// How the fields are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listing {
+    /// For people, under the headings of their classes.
+    Text { with_types: bool },
+    /// A table for each class.
+    Markdown,
+    /// For programs, one object a line.
+    Json,
+}
+
+/// The classes that have listed fields, in the order of the list.
+const CLASSES: [Class; 12] = [
+    Class::Evt,
+    Class::EvtSyscall,
+    Class::Process,
+    Class::User,
+    Class::Group,
+    Class::Container,
+    Class::Fd,
+    Class::FsPath,
+    Class::Syslog,
+    Class::Fdlist,
+    Class::K8s,
+    Class::Mesos,
+];
+
+/// Writes every field that can be used, class by class.
 ///
 /// # Errors
 /// What `out` reports.
-pub fn fields(out: &mut dyn Write, verbose: bool) -> io::Result<()> {
-    for class in [
-        Class::Evt,
-        Class::EvtSyscall,
-        Class::Process,
-        Class::User,
-        Class::Group,
-        Class::Container,
-        Class::Fd,
-        Class::FsPath,
-        Class::Syslog,
-        Class::Fdlist,
-        Class::K8s,
-        Class::Mesos,
-    ] {
+pub fn fields(out: &mut dyn Write, listing: Listing) -> io::Result<()> {
+    for class in CLASSES {
         let hidden = FieldFlags::PRINT_ONLY | FieldFlags::TABLE_ONLY;
-        let mut rows = fields::all().filter(|f| f.class == class && !f.flags.intersects(hidden)).peekable();
-        if rows.peek().is_none() {
-            continue;
-        }
+        let rows = fields::all().filter(|f| f.class == class && !f.flags.intersects(hidden));
         let (name, doc) = describe(class);
-        writeln!(out, "\n-------------------------------")?;
-        write_row(out, "Field Class:", name)?;
-        write_row(out, "Description:", doc)?;
-        writeln!(out)?;
+        match listing {
+            Listing::Text { .. } => {
+                writeln!(out, "\n-------------------------------")?;
+                write_row(out, "Field Class:", name)?;
+                write_row(out, "Description:", doc)?;
+                writeln!(out)?;
+            }
+            Listing::Markdown => {
+                writeln!(out, "## Field Class: {name}\n\n{doc}\n")?;
+                writeln!(out, "Name | Type | Description\n:----|:-----|:-----------")?;
+            }
+            Listing::Json => {}
+        }
         for field in rows {
-            write_field(out, field, verbose)?;
+            match listing {
+                Listing::Text { with_types } => {
+                    let ty =
+                        if with_types { format!("(Type: {}) ", type_name(field.ty)) } else { String::new() };
+                    write_row(out, field.name, &format!("{ty}{}{}", tags(field), field.doc))?;
+                }
+                Listing::Markdown => {
+                    let doc = field.doc.replace('|', "\\|");
+                    writeln!(out, "`{}` | {} | {}{doc}", field.name, type_name(field.ty), tags(field))?;
+                }
+                Listing::Json => writeln!(out, "{}", describe_json(field))?,
+            }
+        }
+        if listing == Listing::Markdown {
+            writeln!(out)?;
         }
     }
     Ok(())
 }
 
-fn write_field(out: &mut dyn Write, field: &Field, verbose: bool) -> io::Result<()> {
-    let mut text = String::new();
-    if verbose {
-        text = format!("(Type: {}) ", type_name(field.ty));
-    }
+/// What is special about a field, in brackets with a blank behind, or nothing.
+fn tags(field: &Field) -> String {
     let tags: Vec<&str> = [
         (field.flags.contains(FieldFlags::FILTER_ONLY), "FILTER_ONLY"),
         (field.flags.contains(FieldFlags::DEPRECATED), "DEPRECATED"),
@@ -59,11 +91,25 @@ fn write_field(out: &mut dyn Write, field: &Field, verbose: bool) -> io::Result<
     .into_iter()
     .filter_map(|(applies, tag)| applies.then_some(tag))
     .collect();
-    if !tags.is_empty() {
-        text += &format!("({}) ", tags.join(","));
-    }
-    text += field.doc;
-    write_row(out, field.name, &text)
+    if tags.is_empty() { String::new() } else { format!("({}) ", tags.join(",")) }
+}
+
+fn describe_json(field: &Field) -> serde_json::Value {
+    serde_json::json!({
+        "name": field.name,
+        "class": describe(field.class).0,
+        "type": type_name(field.ty),
+        "argument": match field.arg {
+            Arg::None => "none",
+            Arg::Optional => "optional",
+            Arg::Required => "required",
+        },
+        "list": field.flags.contains(FieldFlags::LIST),
+        "filter_only": field.flags.contains(FieldFlags::FILTER_ONLY),
+        "deprecated": field.flags.contains(FieldFlags::DEPRECATED),
+        "operators": filter::operators_of(field).map(|op| op.word()).collect::<Vec<_>>(),
+        "description": field.doc,
+    })
 }
 
 /// A name and beside it a text that is broken between words.
@@ -186,7 +232,7 @@ mod tests {
 
     #[test]
     fn fields_stand_under_their_class() {
-        let list = text(|out| fields(out, false));
+        let list = text(|out| fields(out, Listing::Text { with_types: false }));
         let process = list.find("process\n").unwrap();
         assert!(process < list.find("\nproc.name ").unwrap());
         assert!(list.find("\nevt.num ").unwrap() < process);
@@ -196,8 +242,29 @@ mod tests {
 
     #[test]
     fn types_are_listed_on_demand() {
-        let list = text(|out| fields(out, true));
+        let list = text(|out| fields(out, Listing::Text { with_types: true }));
         assert!(list.lines().any(|l| l.starts_with("evt.num ") && l.contains("(Type: UINT64)")));
+    }
+
+    #[test]
+    fn all_forms_list_the_same_fields() {
+        let plain = text(|out| fields(out, Listing::Text { with_types: false }));
+        let is_name = |l: &&str| l.contains('.') && !l.starts_with(' ') && !l.starts_with("Field");
+        let names: Vec<&str> =
+            plain.lines().filter(is_name).filter_map(|l| l.split_whitespace().next()).collect();
+        assert!(names.len() > 200, "{names:?}");
+        let markdown = text(|out| fields(out, Listing::Markdown));
+        let cells: Vec<&str> =
+            markdown.lines().filter_map(|l| l.strip_prefix('`')?.split('`').next()).collect();
+        assert_eq!(cells, names.iter().filter(|n| **n != "Description:").copied().collect::<Vec<_>>());
+        let json = text(|out| fields(out, Listing::Json));
+        let objects: Vec<serde_json::Value> =
+            json.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        assert!(objects.iter().map(|o| o["name"].as_str().unwrap()).eq(cells));
+        let port = objects.iter().find(|o| o["name"] == "fd.port").unwrap();
+        assert_eq!((port["type"].as_str(), port["filter_only"].as_bool()), (Some("PORT"), Some(true)));
+        let types = objects.iter().find(|o| o["name"] == "fd.types").unwrap();
+        assert_eq!(types["operators"], serde_json::json!(["exists", "in", "intersects"]));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Everything that can be wrong with the command line is found here, before anything is traced.
 
 use super::args::{Args, Color, TimeMode};
+use super::list::Listing;
 use super::recording;
 use super::selection::Selection;
 use crate::fields::{ExtractOptions, Field, table};
@@ -32,10 +33,8 @@ const MESOS_TEMPLATE: &str = "*%evt.num %evt.outputtime %evt.cpu %mesos.task.nam
 
 /// What is to be done.
 pub enum Plan {
-    /// `-l`
-    ListFields {
-        with_types: bool,
-    },
+    /// `-l`, `--list-markdown`
+    ListFields(Listing),
     /// `-L`
     ListEvents,
     /// `-p p`
@@ -88,7 +87,13 @@ impl Plan {
     /// Numbers out of range, filters and templates with mistakes.
     pub fn new(args: Args, surroundings: Surroundings) -> Result<Self, UsageError> {
         if args.list {
-            return Ok(Plan::ListFields { with_types: args.verbose });
+            return Ok(Plan::ListFields(match args.json {
+                true => Listing::Json,
+                false => Listing::Text { with_types: args.verbose },
+            }));
+        }
+        if args.list_markdown {
+            return Ok(Plan::ListFields(Listing::Markdown));
         }
         if args.list_events {
             return Ok(Plan::ListEvents);

@@ -43,7 +43,7 @@ pub fn main() -> ExitCode {
         }
     };
     let result = match plan {
-        Plan::ListFields { with_types } => print(|out| list::fields(out, with_types)),
+        Plan::ListFields(listing) => print(|out| list::fields(out, listing)),
         Plan::ListEvents => print(|out| list::events(out)),
         Plan::PrintTemplate(text) => print(|out| writeln!(out, "{text}")),
         Plan::Doctor => return super::doctor::main(),

@@ -18,11 +18,11 @@ pub(super) fn of_generic(event: &crate::event::Event<'_>) -> Option<&'static str
 
 fn of_name(name: &str) -> &'static str {
     match name {
-        "unknown" => "other",
+        "" | "unknown" | "<unknown>" => "other",
         "exit_group" | "fadvise64" | "getrandom" | "newfstatat" | "sigaltstack" => "unknown",
         "clock_nanosleep" | "nanosleep" | "sched_yield" => "sleep",
         "alarm" | "adjtimex" | "getitimer" | "setitimer" | "gettimeofday" | "settimeofday" | "stime"
-        | "time" | "times" => "time",
+        | "time" | "times" | "utime" => "time",
         "accept" | "accept4" | "bind" | "connect" | "getpeername" | "getsockname" | "getsockopt"
         | "listen" | "recvmmsg" | "sendmmsg" | "setsockopt" | "shutdown" | "socket" | "socketpair" => "net",
         "pipe" | "pipe2" | "ipc" => "IPC",
@@ -50,7 +50,7 @@ fn of_name(name: &str) -> &'static str {
         | "lsetxattr" | "mknod" | "mknodat" | "name_to_handle_at" | "readahead" | "readlink"
         | "readlinkat" | "removexattr" | "rename" | "renameat" | "setxattr" | "stat" | "statfs"
         | "symlink" | "symlinkat" | "sync" | "sync_file_range" | "syncfs" | "truncate" | "unlink"
-        | "unlinkat" | "ustat" | "utime" | "utimensat" | "utimes" | "vhangup" => "file",
+        | "unlinkat" | "ustat" | "utimensat" | "utimes" | "vhangup" => "file",
         _ => of_family(name),
     }
 }

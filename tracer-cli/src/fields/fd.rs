@@ -3,11 +3,12 @@
 use super::evt::has;
 use super::evt_io::{failed, opens_file};
 use super::fd_net::serves_here;
-use super::render::{join_at, l4, write_fd_name};
+use super::render::{AT_FDCWD, join_at, l4, write_fd_name};
 use super::sockaddr::{unix_path, write_sockaddr, write_tuple};
 use super::table::{Class, Extract, Extraction, Field, FieldArg, FieldFlags};
 use super::value::Value;
 use super::write::write_signed;
+use crate::event::Event;
 use crate::schema::{EventFlags, ParamFormat as F, ParamType as T};
 use crate::state::fd::{FdInfo, FdKind, L4};
 
@@ -244,6 +245,14 @@ fn is_about_fd(x: &Extraction<'_>) -> bool {
         return x.context.event.ty.is_exit() && x.context.event.params.len() > MMAP_FD;
     }
     has(x.context.event, EventFlags::CREATES_FD.union(EventFlags::USES_FD).union(EventFlags::DESTROYS_FD))
+        && !is_at_current_directory(x.context.event)
+}
+
+/// Whether a call that takes a directory fd was told to use the current directory instead.
+fn is_at_current_directory(event: &Event<'_>) -> bool {
+    let fds = event.info().params.iter().enumerate().skip(usize::from(event.ty.is_exit()));
+    let first = fds.into_iter().find(|(_, param)| matches!(param.ty, T::Fd | T::Fd32));
+    has(event, EventFlags::USES_FD) && first.is_some_and(|(i, _)| event.i64(i) == Some(AT_FDCWD))
 }
 
 /// The kind, or what the call would have made.
@@ -312,7 +321,7 @@ fn write_wanted_name(out: &mut Vec<u8>, x: &Extraction<'_>) {
         {
             let dirfd = match info.dirfd {
                 Some(dirfd) => event.i64(usize::from(dirfd)),
-                None => Some(super::render::AT_FDCWD),
+                None => Some(AT_FDCWD),
             };
             join_at(out, &x.context, dirfd, text);
         }

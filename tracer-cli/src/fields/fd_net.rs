@@ -7,6 +7,7 @@ use super::names::{host, write_port};
 use super::table::{Class, Extract, Extraction, Field, FieldFlags};
 use super::value::Value;
 use crate::schema::{ParamFormat as F, ParamType as T};
+use crate::state::containers::Lookup;
 use crate::state::fd::{Endpoint, FdInfo, FdKind, L4, Role};
 use bstr::ByteSlice;
 use std::net::{IpAddr, Ipv4Addr};
@@ -180,8 +181,8 @@ fn find(x: &Extraction<'_>, end: End) -> Option<(Endpoint, L4)> {
     let wanted = match end {
         End::Client => client,
         End::Server => server,
-        // A listening socket has a local end only.
-        End::Local | End::Remote if client.is_none() => server.filter(|_| end == End::Local),
+        // Local and remote are told apart on connections only.
+        End::Local | End::Remote if matches!(fd.kind, FdKind::Ipv4Server | FdKind::Ipv6Server) => None,
         End::Local | End::Remote => {
             // Where both ends are local the client counts as the local one.
             let client_is_local = client.is_some_and(|c| is_local(x, c.ip));
@@ -204,7 +205,8 @@ pub(super) fn serves_here(x: &Extraction<'_>, fd: &FdInfo) -> bool {
     if let Some(ip) = dest.filter(IpAddr::is_loopback) {
         return fd.kind == FdKind::Ipv4 || ip.is_ipv6();
     }
-    let of_container = x.context.container().filter(|container| !container.name.is_empty());
+    // Of a container that nobody told about the addresses are not known.
+    let of_container = x.context.container().filter(|container| container.lookup != Lookup::Pending);
     match of_container {
         Some(container) => {
             let own = container.ip.to_str().ok().and_then(|ip| ip.parse::<Ipv4Addr>().ok());

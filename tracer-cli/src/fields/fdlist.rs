@@ -24,8 +24,8 @@ pub(super) static FIELDS: &[Field] = &[
     field("fdlist.names", F::Na, "Names of the fds that a poll waits for.", |x, _, emit| {
         list(x, emit, |out, _, info| {
             match info {
-                Some(info) => write_fd_name(out, info, false),
-                None => out.extend_from_slice(b"<NA>"),
+                Some(info) if !info.name.is_empty() => write_fd_name(out, info, false),
+                _ => out.extend_from_slice(b"<NA>"),
             }
             true
         });

@@ -377,7 +377,12 @@ pub(super) fn emit_args(x: &Extraction<'_>, thread: &Thread, arg: Option<&FieldA
 /// All variables, or the value of one.
 pub(super) fn emit_env(x: &Extraction<'_>, process: &Thread, name: Option<&str>, emit: Emit<'_>) {
     match name {
-        None => x.text(|out| write_joined(out, &process.env), |text| emit(Value::Text(text))),
+        None => {
+            // A program that writes its title over its environment leaves zeros behind.
+            let used = process.env.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
+            let env = process.env.get(..used).unwrap_or_default();
+            x.text(|out| write_joined(out, env), |text| emit(Value::Text(text)));
+        }
         Some(name) => {
             let value = |item: &'_ [u8]| -> Option<usize> {
                 let rest = item.strip_prefix(name.as_bytes())?;

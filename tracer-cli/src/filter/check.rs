@@ -7,7 +7,7 @@ use super::eval::{Mode, Question, Rule, ValueCheck};
 use super::event_set::EventSet;
 use super::literal;
 use super::transform::{Argument, Call, Operand};
-use crate::fields::{self, FieldFlags, Value};
+use crate::fields::{self, Field, FieldFlags, Value};
 use crate::schema::ParamType;
 use memchr::memmem::Finder;
 use regex::bytes::{Regex, RegexBuilder};
@@ -176,9 +176,23 @@ fn around(check: &ast::Check, left: &Typed) -> Result<Question, FilterError> {
     Ok(Question::Around { first: at.saturating_sub(ns), last: at.saturating_add(ns) })
 }
 
+/// The operators that a field can be compared with.
+pub(super) fn operators_of(field: &Field) -> impl Iterator<Item = Operator> {
+    let (kind, list) = (Kind::of(field.ty), field.flags.contains(FieldFlags::LIST));
+    let is_dynamic = field.ty == ParamType::Dyn;
+    let takes = move |op: &Operator| {
+        if list { is_of_lists(*op) } else { kind.takes(*op) || is_dynamic }
+    };
+    Operator::ALL.iter().copied().filter(takes)
+}
+
+/// Whether an operator takes a list of values on its left.
+fn is_of_lists(op: Operator) -> bool {
+    matches!(op, Operator::Exists | Operator::In | Operator::Intersects)
+}
+
 fn agree(left: &Typed, op: Operator, span: Span) -> Result<(), FilterError> {
-    let of_lists = matches!(op, Operator::Exists | Operator::In | Operator::Intersects);
-    if left.list && !of_lists {
+    if left.list && !is_of_lists(op) {
         let message = format!("{} is a list: expected one of in intersects exists", left.name());
         return Err(FilterError::new(span, message));
     }

@@ -37,6 +37,11 @@ pub struct Filter {
     fields: Vec<&'static Field>,
 }
 
+/// The operators that a field can be compared with; those that only some functions of it allow are not among them.
+pub fn operators_of(field: &Field) -> impl Iterator<Item = ast::Operator> {
+    check::operators_of(field)
+}
+
 impl Filter {
     /// Parses and checks a filter.
     ///

@@ -67,9 +67,8 @@ pub(super) fn clone(
 
 fn clone_in_caller(state: &mut State, event: &Event<'_>, layout: &CloneLayout, key: ThreadKey, tid: i64) {
     let flags = event.u64(layout.flags).unwrap_or(0) as u32;
-    // The number that the caller got is not the host's, or the caller is not the parent: only the
-    // child's own event tells.
-    if flags & (clone_flags::CHILD_IN_PIDNS | clone_flags::NEWPID | clone_flags::PARENT) != 0 {
+    // The number that the caller got is not the host's: only the child's own event tells.
+    if flags & (clone_flags::CHILD_IN_PIDNS | clone_flags::NEWPID) != 0 {
         return;
     }
     let Some(caller) = state.thread_mut(key) else { return };
@@ -98,7 +97,8 @@ fn clone_in_caller(state: &mut State, event: &Event<'_>, layout: &CloneLayout, k
     let Some(caller) = state.thread(key) else { return };
     let is_thread = flags & clone_flags::THREAD != 0;
     let mut child = Thread::new(tid, if is_thread { caller.pid } else { tid });
-    child.ptid = if is_thread { state.process_of(caller).ptid } else { caller.pid };
+    let is_sibling = is_thread || flags & clone_flags::PARENT != 0;
+    child.ptid = if is_sibling { state.process_of(caller).ptid } else { caller.pid };
     inherit(&mut child, caller, state.process_of(caller), is_thread);
     // A number in use belongs to a thread whose end was missed.
     add_child(state, event, layout, child);
@@ -110,11 +110,11 @@ fn clone_in_child(
     layout: &CloneLayout,
     look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>,
 ) {
-    let tid = event.tid;
+    let (tid, boot_ts) = (event.tid, state.machine.boot_ts);
     if let Some(child) = state.find(tid).and_then(|key| state.thread_mut(key)) {
         let fresh = child.clone_ts != 0 && event.ts.saturating_sub(child.clone_ts) < CLONE_STALE;
         if fresh && !child.flags.intersects(ThreadFlags::DEAD | ThreadFlags::UNKNOWN) {
-            return;
+            return set_namespace_ids(child, event, layout, boot_ts);
         }
     }
     let flags = event.u64(layout.flags).unwrap_or(0) as u32;
@@ -135,15 +135,19 @@ fn clone_in_child(
         inherit(&mut child, source, state.process_of(source), is_thread);
     }
     child.flags |= ThreadFlags::FROM_CHILD;
-    if let Some(vtid) = event.i64(layout.ids) {
-        child.vtid = vtid;
-        child.vpid = event.i64(layout.ids.saturating_add(1)).unwrap_or(pid);
-        child.flags.set(ThreadFlags::IN_PID_NS, vtid != tid);
-        let since_boot = event.u64(layout.ids.saturating_add(2)).unwrap_or(0);
-        let in_namespace = if vtid == tid { 0 } else { since_boot };
-        child.pidns_init_start_ts = state.machine.boot_ts.saturating_add(in_namespace);
-    }
+    set_namespace_ids(&mut child, event, layout, boot_ts);
     add_child(state, event, layout, child);
+}
+
+/// What only the child's own event tells: its numbers in its own pid namespace.
+fn set_namespace_ids(child: &mut Thread, event: &Event<'_>, layout: &CloneLayout, boot_ts: u64) {
+    let Some(vtid) = event.i64(layout.ids) else { return };
+    child.vtid = vtid;
+    child.vpid = event.i64(layout.ids.saturating_add(1)).unwrap_or(child.pid);
+    child.flags.set(ThreadFlags::IN_PID_NS, vtid != child.tid);
+    let since_boot = event.u64(layout.ids.saturating_add(2)).unwrap_or(0);
+    let in_namespace = if vtid == child.tid { 0 } else { since_boot };
+    child.pidns_init_start_ts = boot_ts.saturating_add(in_namespace);
 }
 
 /// Nothing is known of the process that the child is a thread of, or of its parent; what the event

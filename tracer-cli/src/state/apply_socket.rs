@@ -91,7 +91,7 @@ pub(super) fn socketpair(step: &mut Step<'_>) {
         let Some(fd) = event.i64(at) else { continue };
         let mut info = new_socket(FdKind::Unix, L4::None, flags);
         if let Some(socket) = &mut info.socket {
-            (socket.source_ptr, socket.dest_ptr, socket.connected) = (source_ptr, dest_ptr, true);
+            (socket.source_ptr, socket.dest_ptr) = (source_ptr, dest_ptr);
         }
         step.add_fd(fd, info);
     }
