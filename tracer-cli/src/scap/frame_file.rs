@@ -1,33 +1,10 @@
-//! A file in the making: frames that are each compressed on their own and written as a whole.
+//! A file in the making: frames that are written as a whole.
 //!
 //! A frame that cannot be written as a whole is taken back, so that the file ends with a whole one.
-//! Gzip frames are members, zstd frames are frames: to every other program the file is an ordinary
-//! compressed one.
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use zstd::bulk::Compressor;
-
-/// How what is written is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Codec {
-    None,
-    Gzip,
-    /// With a level from 1 to 19.
-    Zstd(i32),
-}
-
-/// Level of zstd unless another is asked for.
-pub const DEFAULT_LEVEL: i32 = 3;
-
-impl Default for Codec {
-    fn default() -> Self {
-        Codec::Zstd(DEFAULT_LEVEL)
-    }
-}
 
 /// The file.
 pub(super) struct FrameFile {
@@ -35,9 +12,6 @@ pub(super) struct FrameFile {
     file: File,
     /// Can be cut and be removed: it is no pipe and no device.
     is_regular: bool,
-    codec: Codec,
-    zstd: Option<Compressor<'static>>,
-    compressed: Vec<u8>,
     /// Bytes of the whole frames in it.
     len: u64,
 }
@@ -47,7 +21,7 @@ impl FrameFile {
     ///
     /// # Errors
     /// One with content is there already and `overwrite` is not set, or it cannot be made.
-    pub fn create(path: &Path, overwrite: bool, codec: Codec) -> io::Result<Self> {
+    pub fn create(path: &Path, overwrite: bool) -> io::Result<Self> {
         let file = if path == Path::new("-") {
             use std::os::fd::AsFd;
             File::from(io::stdout().as_fd().try_clone_to_owned()?)
@@ -63,15 +37,7 @@ impl FrameFile {
             }
             file.set_len(0)?;
         }
-        let zstd = match codec {
-            Codec::Zstd(level) => {
-                let mut compressor = Compressor::new(level)?;
-                compressor.include_checksum(true)?;
-                Some(compressor)
-            }
-            Codec::None | Codec::Gzip => None,
-        };
-        Ok(Self { path: path.to_owned(), file, is_regular, codec, zstd, compressed: Vec::new(), len: 0 })
+        Ok(Self { path: path.to_owned(), file, is_regular, len: 0 })
     }
 
     /// Bytes in the file.
@@ -79,30 +45,14 @@ impl FrameFile {
         self.len
     }
 
-    /// Compresses `frame` and appends it.
+    /// Appends a frame.
     ///
     /// # Errors
     /// It could not be written; the file is as it was before.
     pub fn append(&mut self, frame: &[u8]) -> io::Result<()> {
-        let bytes: &[u8] = match (&mut self.zstd, self.codec) {
-            (Some(compressor), _) => {
-                self.compressed.clear();
-                self.compressed.reserve(zstd::zstd_safe::compress_bound(frame.len()));
-                compressor.compress_to_buffer(frame, &mut self.compressed)?;
-                &self.compressed
-            }
-            (None, Codec::Gzip) => {
-                self.compressed.clear();
-                let mut encoder = GzEncoder::new(&mut self.compressed, Compression::default());
-                encoder.write_all(frame)?;
-                encoder.finish()?;
-                &self.compressed
-            }
-            (None, _) => frame,
-        };
-        match self.file.write_all(bytes) {
+        match self.file.write_all(frame) {
             Ok(()) => {
-                self.len += bytes.len() as u64;
+                self.len += frame.len() as u64;
                 Ok(())
             }
             Err(e) => {
@@ -114,7 +64,6 @@ impl FrameFile {
 
     /// Cuts off what was written of the last frame.
     fn take_back(&mut self) {
-        use std::io::{Seek, SeekFrom};
         // What cannot be cut stays; readers stop there and say so.
         if self.is_regular && self.file.set_len(self.len).is_ok() {
             let _ = self.file.seek(SeekFrom::Start(self.len));

@@ -2,10 +2,13 @@
 //!
 //! Events are encoded into a buffer of whole blocks; a buffer that is full, or that has waited long
 //! enough, becomes a frame of the file. So a run that is killed loses less than a second, and
-//! whatever ends it, the file ends with a whole frame.
+//! whatever ends it, the file ends with a whole frame. Frames are made and written by a thread of
+//! their own.
 
 use super::compat::{self, Rewritten};
-use super::frame_file::{Codec, FrameFile};
+use super::frame_file::FrameFile;
+use super::frame_queue::{Failure, FrameQueue};
+use super::pack::Codec;
 use super::rotate::{Fill, Names, Rotation};
 use super::{write_event, write_state};
 use crate::event::Event;
@@ -46,29 +49,25 @@ pub struct WriteOptions {
 pub struct CaptureWriter {
     options: WriteOptions,
     names: Names,
-    file: Option<FrameFile>,
+    queue: FrameQueue,
+    /// The present file.
+    file: Option<PathBuf>,
     /// Whole blocks that are not in the file yet.
     blocks: Vec<u8>,
     /// Events in them.
     waiting: u64,
+    /// Events handed over to be written.
+    sent: u64,
     written_at: Instant,
     fill: Fill,
     /// Events since the state was written last.
     in_section: u64,
     /// The state is to be written before the next event.
     needs_state: bool,
-    totals: WriteTotals,
-    failed: bool,
-}
-
-/// What became of the events that were to be written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct WriteTotals {
-    /// Events in files.
-    pub written: u64,
-    /// Events that could not be written.
-    pub lost: u64,
-    pub files: u64,
+    /// Files made so far.
+    files: u64,
+    /// Nothing more is written.
+    ended: bool,
 }
 
 impl WriteOptions {
@@ -83,26 +82,23 @@ impl WriteOptions {
 
 impl CaptureWriter {
     /// # Errors
-    /// As [`WriteOptions::check`].
+    /// As [`WriteOptions::check`]; or there is no memory for another thread.
     pub fn new(options: WriteOptions) -> Result<Self, String> {
         Ok(Self {
             names: Names::new(options.path.clone(), options.rotation)?,
+            queue: FrameQueue::new(options.codec).map_err(|e| format!("-w: {e}"))?,
             options,
             file: None,
             blocks: Vec::with_capacity(FRAME + FRAME / 8),
             waiting: 0,
+            sent: 0,
             written_at: Instant::now(),
             fill: Fill::default(),
             in_section: 0,
             needs_state: true,
-            totals: WriteTotals::default(),
-            failed: false,
+            files: 0,
+            ended: false,
         })
-    }
-
-    /// Figures so far.
-    pub fn totals(&self) -> WriteTotals {
-        self.totals
     }
 
     #[inline]
@@ -121,7 +117,7 @@ impl CaptureWriter {
         self.in_section += 1;
         self.fill.events += 1;
         if self.options.codec == Codec::None {
-            self.fill.bytes = self.file.as_ref().map_or(0, FrameFile::len) + self.blocks.len() as u64;
+            self.fill.bytes = self.queue.sent() + self.blocks.len() as u64;
         }
         if self.blocks.len() >= self.frame() { self.write_frame() } else { Ok(()) }
     }
@@ -139,37 +135,27 @@ impl CaptureWriter {
     /// Makes a frame of what is in the buffer.
     fn write_frame(&mut self) -> io::Result<()> {
         self.written_at = Instant::now();
-        let Some(file) = &mut self.file else { return Ok(()) };
-        if self.blocks.is_empty() {
-            return Ok(());
+        if self.queue.has_failed() {
+            return self.end();
         }
-        let result = file.append(&self.blocks);
-        self.blocks.clear();
-        let events = std::mem::take(&mut self.waiting);
-        self.fill.bytes = file.len();
-        match result {
-            Ok(()) => {
-                self.totals.written += events;
-                Ok(())
-            }
-            Err(e) => {
-                self.totals.lost += events;
-                Err(self.fail(e))
-            }
+        if self.file.is_some() && !self.blocks.is_empty() {
+            let events = std::mem::take(&mut self.waiting);
+            self.sent += events;
+            self.queue.frame(&mut self.blocks, events);
+            self.fill.bytes = self.queue.file_len();
         }
+        Ok(())
     }
 
-    #[cold]
-    fn fail(&mut self, cause: io::Error) -> io::Error {
-        self.failed = true;
-        let Some(file) = self.file.take() else { return cause };
-        let WriteTotals { written, lost, .. } = self.totals;
-        let message =
-            format!("{}: {cause}; {written} events are written, {lost} are not", file.path.display());
-        if file.len() == 0 {
-            file.remove();
-        }
-        io::Error::new(cause.kind(), message)
+    /// Waits until all is written; nothing can be written afterwards.
+    fn end(&mut self) -> io::Result<()> {
+        self.ended = true;
+        self.file = None;
+        let (written, failure) = self.queue.finish();
+        let Some(Failure { path, cause }) = failure else { return Ok(()) };
+        let lost = (self.sent + self.waiting).saturating_sub(written);
+        let message = format!("{}: {cause}; {written} events are written, {lost} are not", path.display());
+        Err(io::Error::new(cause.kind(), message))
     }
 
     /// Opens the next file.
@@ -180,9 +166,10 @@ impl CaptureWriter {
             return Err(named(io::Error::other("this file is being read")));
         }
         let overwrite = self.options.overwrite || self.names.is_own(&path);
-        self.file = Some(FrameFile::create(&path, overwrite, self.options.codec).map_err(named)?);
+        self.queue.open(FrameFile::create(&path, overwrite).map_err(named)?);
+        self.file = Some(path.clone());
         self.fill = Fill { since: ts, ..Fill::default() };
-        self.totals.files += 1;
+        self.files += 1;
         if let Some(oldest) = self.names.made(path) {
             // One that somebody else has removed is gone as well.
             let _ = std::fs::remove_file(oldest);
@@ -201,12 +188,12 @@ impl CaptureWriter {
     fn close(&mut self, ts: u64) -> io::Result<()> {
         self.end_section(ts);
         self.write_frame()?;
-        let Some(file) = self.file.take() else { return Ok(()) };
-        if self.fill.events == 0 && self.totals.files > 1 {
+        let Some(path) = self.file.take() else { return Ok(()) };
+        if self.fill.events == 0 && self.files > 1 {
             // It was opened for events of which the filter let none through.
-            self.names.forget(&file.path);
-            self.totals.files -= 1;
-            file.remove();
+            self.names.forget(&path);
+            self.files -= 1;
+            self.queue.remove();
         }
         Ok(())
     }
@@ -276,6 +263,10 @@ impl Sink for CaptureWriter {
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        if self.failed { Ok(()) } else { self.close(self.fill.since) }
+        if self.ended {
+            return Ok(());
+        }
+        self.close(self.fill.since)?;
+        self.end()
     }
 }

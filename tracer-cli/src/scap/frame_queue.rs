@@ -1,0 +1,207 @@
+//! Frames on their way to the disk: they are compressed and written by a thread of their own, so that
+//! neither a slow disk nor the compressor keeps events waiting in the kernel.
+//!
+//! The queue is bounded. When it is full the recorder waits; what the kernel then has no room for
+//! is counted where all lost events are, by the probe.
+
+use super::frame_file::FrameFile;
+use super::pack::{Codec, Packer};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+/// Frames that may wait.
+const WAITING: usize = 8;
+
+/// What the thread is to do, in order.
+enum Job {
+    /// Frames belong into this file from here on.
+    Open(FrameFile, Arc<Filling>),
+    Frame(Frame),
+    /// No event came into the file.
+    Remove,
+}
+
+/// Whole blocks.
+struct Frame {
+    blocks: Vec<u8>,
+    /// Events in them.
+    events: u64,
+}
+
+/// What the thread has done.
+#[derive(Default)]
+struct Progress {
+    /// Events in files.
+    events: AtomicU64,
+    failed: AtomicBool,
+}
+
+/// What is in one file.
+#[derive(Default)]
+struct Filling {
+    bytes: AtomicU64,
+    /// The same before it was compressed.
+    unpacked: AtomicU64,
+}
+
+/// Why the thread gave up: a file, and what became of it.
+pub(super) struct Failure {
+    pub path: PathBuf,
+    pub cause: io::Error,
+}
+
+/// The near end of the queue.
+pub(super) struct FrameQueue {
+    jobs: Option<SyncSender<Job>>,
+    /// Buffers to be filled again.
+    empty: Receiver<Vec<u8>>,
+    progress: Arc<Progress>,
+    thread: Option<JoinHandle<Option<Failure>>>,
+    /// Of the present file.
+    filling: Arc<Filling>,
+    /// Bytes of blocks sent for the present file.
+    sent: u64,
+}
+
+impl FrameQueue {
+    /// # Errors
+    /// The thread or its compressor cannot be made.
+    pub fn new(codec: Codec) -> io::Result<Self> {
+        let (jobs, take_jobs) = sync_channel(WAITING);
+        let (give_empty, empty) = sync_channel(WAITING + 1);
+        let progress = Arc::new(Progress::default());
+        let mut worker = Worker {
+            packer: Packer::new(codec)?,
+            file: None,
+            filling: Arc::default(),
+            progress: Arc::clone(&progress),
+            give_empty,
+        };
+        let thread = thread::Builder::new().name("write".to_owned()).spawn(move || worker.run(&take_jobs))?;
+        Ok(Self { jobs: Some(jobs), empty, progress, thread: Some(thread), filling: Arc::default(), sent: 0 })
+    }
+
+    /// Frames go into `file` from here on.
+    pub fn open(&mut self, file: FrameFile) {
+        self.sent = 0;
+        self.filling = Arc::default();
+        self.send(Job::Open(file, Arc::clone(&self.filling)));
+    }
+
+    /// Hands `blocks` over, with so many events in them, and leaves an empty buffer in their place.
+    pub fn frame(&mut self, blocks: &mut Vec<u8>, events: u64) {
+        let mut next = self.empty.try_recv().unwrap_or_else(|_| Vec::with_capacity(blocks.capacity()));
+        next.clear();
+        self.sent += blocks.len() as u64;
+        let blocks = std::mem::replace(blocks, next);
+        self.send(Job::Frame(Frame { blocks, events }));
+    }
+
+    /// Removes the present file.
+    pub fn remove(&mut self) {
+        self.send(Job::Remove);
+    }
+
+    /// A thread that gave up takes nothing; [`FrameQueue::has_failed`] tells.
+    fn send(&mut self, job: Job) {
+        if let Some(jobs) = &self.jobs {
+            let _ = jobs.send(job);
+        }
+    }
+
+    /// Whether something could not be written.
+    #[inline]
+    pub fn has_failed(&self) -> bool {
+        self.progress.failed.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of blocks that were handed over for the present file.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Bytes that the present file will have when all that was sent is in it: what waits is taken to
+    /// be compressed as well as what came before.
+    pub fn file_len(&self) -> u64 {
+        let (bytes, unpacked) =
+            (self.filling.bytes.load(Ordering::Relaxed), self.filling.unpacked.load(Ordering::Relaxed));
+        let waiting = self.sent.saturating_sub(unpacked);
+        if unpacked == 0 {
+            return 0;
+        }
+        bytes + (u128::from(waiting) * u128::from(bytes) / u128::from(unpacked)) as u64
+    }
+
+    /// Waits until everything is written or has failed; returns the number of events in files, and why
+    /// there are not more.
+    pub fn finish(&mut self) -> (u64, Option<Failure>) {
+        self.jobs = None;
+        let failure = self.thread.take().and_then(|thread| {
+            thread.join().unwrap_or_else(|_| {
+                let cause = io::Error::other("the thread that writes it broke down");
+                Some(Failure { path: PathBuf::new(), cause })
+            })
+        });
+        (self.progress.events.load(Ordering::Relaxed), failure)
+    }
+}
+
+impl Drop for FrameQueue {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// The far end.
+struct Worker {
+    packer: Packer,
+    file: Option<FrameFile>,
+    filling: Arc<Filling>,
+    progress: Arc<Progress>,
+    give_empty: SyncSender<Vec<u8>>,
+}
+
+impl Worker {
+    /// Works until nobody sends more or something cannot be written.
+    fn run(&mut self, jobs: &Receiver<Job>) -> Option<Failure> {
+        while let Ok(job) = jobs.recv() {
+            if let Err(cause) = self.work(job) {
+                self.progress.failed.store(true, Ordering::Relaxed);
+                let path = self.file.as_ref().map(|file| file.path.clone()).unwrap_or_default();
+                if let Some(file) = self.file.take().filter(|file| file.len() == 0) {
+                    file.remove();
+                }
+                return Some(Failure { path, cause });
+            }
+        }
+        None
+    }
+
+    fn work(&mut self, job: Job) -> io::Result<()> {
+        match job {
+            Job::Open(file, filling) => {
+                self.file = Some(file);
+                self.filling = filling;
+            }
+            Job::Frame(Frame { blocks, events }) => {
+                let Some(file) = &mut self.file else { return Ok(()) };
+                file.append(self.packer.pack(&blocks)?)?;
+                self.progress.events.fetch_add(events, Ordering::Relaxed);
+                self.filling.bytes.store(file.len(), Ordering::Relaxed);
+                self.filling.unpacked.fetch_add(blocks.len() as u64, Ordering::Relaxed);
+                // There is room for all buffers there are; if there were none, this one would be freed.
+                let _ = self.give_empty.try_send(blocks);
+            }
+            Job::Remove => {
+                if let Some(file) = self.file.take() {
+                    file.remove();
+                }
+            }
+        }
+        Ok(())
+    }
+}
