@@ -26,6 +26,8 @@ pub fn trials() -> Vec<Trial> {
         ),
         live("recording::sysdig reads live recordings", LIVE, sysdig_reads_live),
         live("recording::filters choose what is written", &[], filtered),
+        live("recording::what a filter keeps reads as before", &[], self_contained),
+        live("recording::secrets are replaced", &[], redacted),
         live("recording::files are not written over", &[], not_written_over),
         live("recording::a full disk keeps what fits", &[Needs::Root, Needs::Program("mount")], full_disk),
         live("recording::killed recordings can be read", &[Needs::Root], killed),
@@ -238,6 +240,95 @@ fn filtered() -> Result<Completion> {
     let kept = Command::new(binary()?).arg("-r").arg(&fat).args(names).output()?;
     ensure!(all.stdout == kept.stdout, "names with -F");
     ensure!(without_numbers(&tracer(&fat, &[])?).len() == wanted.len(), "hidden events are shown");
+    Ok(Completion::Completed)
+}
+
+/// What can be asked about an event, but for what counts or compares events.
+const SHOWN: &str = "*%evt.rawtime %evt.type %evt.dir %evt.latency %evt.args %proc.pid %proc.name %proc.cmdline \
+     %proc.exepath %proc.cwd %proc.env %proc.ppid %proc.pname %proc.pcmdline %proc.aname[2] %proc.sname %proc.loginshellid \
+     %proc.nthreads %proc.fdopencount %proc.duration %thread.tid %thread.exectime %user.name %group.name %user.homedir \
+     %container.id %container.name %container.image %fd.num %fd.name %fd.type %fd.l4proto %fd.sip %fd.cip %fd.is_server \
+     %fd.name_changed %proc.tty %proc.exe_ino %proc.vmsize";
+
+fn self_contained() -> Result<Completion> {
+    const FILTERS: [&str; 10] = [
+        "evt.type in (read, write) and evt.dir=<",
+        "evt.failed=true",
+        "proc.name in (cat, sh, sleep)",
+        "evt.type in (connect, accept, accept4)",
+        "evt.type=close and evt.dir=<",
+        "evt.type in (clone, execve, kill, procexit)",
+        "fd.num > 3 and evt.dir=<",
+        "evt.dir=> and fd.typechar=f",
+        "evt.dir=< and evt.latency > 100000",
+        "fd.type in (ipv4, unix)",
+    ];
+    let wanted =
+        ["s36-d-pipeline", "head-e-sockets", "s36-c-failopen", "mpm-event", "psp_privileged", "setns"];
+    let scratch = Scratch::new("contained")?;
+    let copy = scratch.path().join("copy");
+    for capture in captures()? {
+        let name = name_of(&capture);
+        if !wanted.iter().any(|wanted| name.contains(wanted)) {
+            continue;
+        }
+        for filter in FILTERS {
+            write(&["-r", text(&capture)?, "-w", text(&copy)?, "--overwrite", "--compress", "none", filter])?;
+            let before = tracer(&capture, &["-p", SHOWN, filter])?;
+            let after = tracer(&copy, &["-p", SHOWN])?;
+            ensure!(before.len() == after.len(), "{name} {filter}: {} of {}", after.len(), before.len());
+            for (before, after) in before.iter().zip(&after) {
+                ensure!(
+                    before == after,
+                    "{name} {filter}:\n- {}\n+ {}",
+                    String::from_utf8_lossy(before),
+                    String::from_utf8_lossy(after)
+                );
+            }
+        }
+    }
+    Ok(Completion::Completed)
+}
+
+fn redacted() -> Result<Completion> {
+    let scratch = Scratch::new("redacted")?;
+    let copy = scratch.path().join("copy");
+    let capture = capture_named("s36-d-pipeline")?;
+    let format = ["-p", "*%evt.num|%proc.args|%proc.env|%evt.buffer"];
+    let before = tracer(&capture, &format)?;
+    for options in
+        [&["--redact", "proc.env,proc.args,evt.buffer"][..], &["--redact", "proc.env", "evt.type=execve"]]
+    {
+        let mut arguments =
+            vec!["-r", text(&capture)?, "-w", text(&copy)?, "--overwrite", "--compress", "none"];
+        arguments.extend_from_slice(options);
+        write(&arguments)?;
+        let after = tracer(&copy, &format)?;
+        ensure!(
+            !after.is_empty() && (options.len() > 2 || before.len() == after.len()),
+            "{options:?}: {}",
+            after.len()
+        );
+        let bytes = std::fs::read(&copy)?;
+        ensure!(tracer_tests::tracer::contains(&bytes, b"=<redacted>"), "{options:?}: nothing replaced");
+        // Every program of the recording was started with this.
+        ensure!(!tracer_tests::tracer::contains(&bytes, b"PATH=/"), "{options:?}: an environment");
+        for line in &after {
+            let columns: Vec<&[u8]> = line.split(|b| *b == b'|').collect();
+            let [_, args, _, data] = columns[..] else { bail!("columns") };
+            let is_hidden = |text: &[u8]| {
+                text.is_empty()
+                    || text == b"<NA>"
+                    || text.split(|b| *b == b' ').all(|word| word == b"<redacted>")
+            };
+            ensure!(options.len() > 2 || is_hidden(args), "{}", String::from_utf8_lossy(line));
+            ensure!(
+                options.len() > 2 || data == b"<NA>" || data.iter().all(|b| *b == b'*'),
+                "{}",
+                String::from_utf8_lossy(line)
+            );
+        }
+    }
     Ok(Completion::Completed)
 }
 

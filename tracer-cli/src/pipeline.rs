@@ -151,6 +151,10 @@ impl Pipeline {
                     }
                     continue;
                 }
+                Next::Amendment(amendment) => {
+                    inspector.amend_next(amendment);
+                    continue;
+                }
                 next @ (Next::Section | Next::Recording) => {
                     if matches!(next, Next::Recording) {
                         inspector.begin_recording();

@@ -2,12 +2,15 @@
 
 use crate::event::Event;
 use crate::state::State;
+use crate::state::amendment::Amendment;
 use crate::state::thread::Thread;
 
 /// What a source has to say.
 pub enum Next<'a> {
     /// An event, borrowed until the next call.
     Event(Event<'a>),
+    /// What the event that comes next does not tell, and was known when it was recorded.
+    Amendment(Box<Amendment>),
     /// Nothing for now (live): a good moment to flush. The call has already waited a little.
     Idle,
     /// What comes next has nothing to do with what came before, such as the second of two joined

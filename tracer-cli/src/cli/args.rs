@@ -59,6 +59,12 @@ pub struct Args {
     #[arg(short = 'F', long, requires = "write", help_heading = "Recording")]
     pub fatfile: bool,
 
+    /// Replace what the field shows before it is written: proc.env, proc.env[NAME], proc.args or evt.buffer
+    ///
+    /// Names of variables, numbers of arguments and lengths of buffers stay. May be given several times.
+    #[arg(long, value_name = "FIELD", requires = "write", value_delimiter = ',', help_heading = "Recording")]
+    pub redact: Vec<String>,
+
     /// Begin a new file after so many million bytes
     #[arg(
         short = 'C',

@@ -2,7 +2,7 @@
 
 use super::args::Args;
 use super::plan::{UsageError, positive};
-use crate::scap::{Codec, Rotation, WriteOptions};
+use crate::scap::{Codec, REDACTABLE, Redaction, Rotation, WriteOptions};
 use std::path::PathBuf;
 
 /// What `-w` and the options that go with it ask for.
@@ -29,10 +29,24 @@ pub(super) fn options(args: &Args) -> Result<Option<WriteOptions>, UsageError> {
         overwrite: args.overwrite,
         all_state: args.fatfile,
         exit_only: args.exit_only,
+        is_partial: !args.fatfile
+            && !args.display_filter
+            && (!args.words.is_empty() || !args.suppress.is_empty()),
+        redaction: redaction(&args.redact)?,
         inputs: args.read.iter().filter(is_file).cloned().collect(),
     };
     options.check().map_err(|e| UsageError(format!("-w: {e}")))?;
     Ok(Some(options))
+}
+
+fn redaction(fields: &[String]) -> Result<Redaction, UsageError> {
+    let mut redaction = Redaction::default();
+    for field in fields {
+        if !redaction.add(field) {
+            return Err(UsageError(format!("--redact takes {REDACTABLE}, not '{field}'")));
+        }
+    }
+    Ok(redaction)
 }
 
 fn codec(text: &str) -> Result<Codec, UsageError> {

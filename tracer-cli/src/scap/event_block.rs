@@ -33,6 +33,19 @@ pub(super) struct Parsed {
     data: usize,
 }
 
+/// The one parameter of an event of type `wanted`, which is none of the schema; `None` when the event in the body of a
+/// block is another one.
+#[cold]
+pub(super) fn own_param(body: &[u8], kind: EventKind, wanted: u16) -> Option<&[u8]> {
+    let event = body.get(2 + if kind.flags { 4 } else { 0 }..)?;
+    let (header, rest) = event.split_first_chunk::<HEADER>()?;
+    if u16_of(header.get(20..)?) != wanted || !kind.counted {
+        return None;
+    }
+    let (len, rest) = rest.split_first_chunk()?;
+    rest.get(..usize::from(u16::from_le_bytes(*len)))
+}
+
 impl Parsed {
     /// Reads the body of an event block; `None` for an event of a type that the schema does not know.
     #[inline]

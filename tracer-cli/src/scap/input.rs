@@ -68,6 +68,21 @@ impl Input {
         })
     }
 
+    /// An input with just these bytes.
+    pub fn of_bytes(bytes: Vec<u8>) -> Self {
+        Self {
+            name: String::new(),
+            compression: Compression::None,
+            reader: Box::new(io::empty()),
+            start: 0,
+            end: bytes.len(),
+            buffer: bytes,
+            offset: 0,
+            ended: true,
+            failed: None,
+        }
+    }
+
     /// Makes the window hold at least `n` bytes; `false` when the file has fewer.
     #[inline]
     pub fn has(&mut self, n: usize) -> bool {

@@ -12,6 +12,7 @@
 //! memory is taken for more bytes than the file really has, and a fault ends the reading with its
 //! place in the file, after everything before it was delivered.
 
+mod amend_event;
 mod block;
 mod body;
 mod compat;
@@ -28,6 +29,8 @@ mod own_block;
 mod pack;
 mod proc_list;
 mod reader;
+mod redact;
+mod replica;
 mod rotate;
 #[cfg(test)]
 mod tests;
@@ -40,5 +43,7 @@ mod writer;
 
 pub use pack::Codec;
 pub use reader::CaptureSource;
+pub use redact::{REDACTABLE, Redaction};
 pub use rotate::Rotation;
+pub use write_state::ThreadTest;
 pub use writer::{CaptureWriter, WriteOptions};

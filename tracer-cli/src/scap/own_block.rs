@@ -58,6 +58,8 @@ mod bit {
     pub const SOCKET: u8 = 16;
     pub const SOURCE: u8 = 32;
     pub const DEST: u8 = 64;
+    /// Its name is new with the event that an amendment belongs to.
+    pub const RENAMED: u8 = 128;
 }
 
 /// Appends the blocks about `threads`, with a call of `full` between two blocks.
@@ -79,7 +81,10 @@ pub(super) fn append<E>(
         {
             put_thread(out, thread);
             for (number, info) in thread.fds.iter().filter(fd_needs) {
+                let entry = begin_entry(out);
+                out.push(FD);
                 put_fd(out, thread.tid, number, info);
+                end_entry(out, entry);
             }
         }
         end_block(out, block);
@@ -134,7 +139,8 @@ fn put_thread(out: &mut Vec<u8>, thread: &Thread) {
     end_entry(out, entry);
 }
 
-fn put_fd(out: &mut Vec<u8>, tid: i64, number: i64, info: &FdInfo) {
+/// Appends the contents of an entry about an fd of process `tid`.
+pub(super) fn put_fd(out: &mut Vec<u8>, tid: i64, number: i64, info: &FdInfo) {
     let nothing = Socket::default();
     let socket = info.socket.as_deref().unwrap_or(&nothing);
     let bits = [
@@ -145,9 +151,8 @@ fn put_fd(out: &mut Vec<u8>, tid: i64, number: i64, info: &FdInfo) {
         (info.socket.is_some(), bit::SOCKET),
         (socket.source.is_some(), bit::SOURCE),
         (socket.dest.is_some(), bit::DEST),
+        (info.name_changed, bit::RENAMED),
     ];
-    let entry = begin_entry(out);
-    out.push(FD);
     put_i64(out, tid);
     put_i64(out, number);
     put_u64(out, info.ino);
@@ -180,7 +185,6 @@ fn put_fd(out: &mut Vec<u8>, tid: i64, number: i64, info: &FdInfo) {
         }
         put_u16(out, end.port);
     }
-    end_entry(out, entry);
 }
 
 /// Reads the body of such a block into `state`, which has the threads already.
@@ -195,7 +199,14 @@ pub(super) fn read(body: &mut Body<'_>, state: &mut State) -> Result<(), Fault> 
         let mut entry = body.entry(rest, "an entry")?;
         match entry.u8("kind of an entry")? {
             THREAD => read_thread(&mut entry, state)?,
-            FD => read_fd(&mut entry, state)?,
+            FD => {
+                let (tid, number, info) = read_fd(&mut entry)?;
+                // One that the list of fds did not have is not added: the list knows how many are allowed.
+                let thread = state.find(tid).and_then(|key| state.thread_mut(key));
+                if let Some(known) = thread.and_then(|thread| thread.fds.get_mut(number)) {
+                    *known = FdInfo { name_changed: false, ..info };
+                }
+            }
             _ => {}
         }
         entry.finish()?;
@@ -252,7 +263,8 @@ fn read_thread(body: &mut Body<'_>, state: &mut State) -> Result<(), Fault> {
     Ok(())
 }
 
-fn read_fd(body: &mut Body<'_>, state: &mut State) -> Result<(), Fault> {
+/// Reads what [`put_fd`] writes: process, number and fd.
+pub(super) fn read_fd(body: &mut Body<'_>) -> Result<(i64, i64, FdInfo), Fault> {
     let tid = body.i64("tid")?;
     let number = body.i64("fd")?;
     let ino = body.u64("inode of an fd")?;
@@ -268,6 +280,7 @@ fn read_fd(body: &mut Body<'_>, state: &mut State) -> Result<(), Fault> {
     info.cloned = bits & bit::CLONED != 0;
     info.upper_layer = bits & bit::UPPER_LAYER != 0;
     info.lower_layer = bits & bit::LOWER_LAYER != 0;
+    info.name_changed = bits & bit::RENAMED != 0;
     socket.connected = bits & bit::CONNECTED != 0;
     info.open_flags = body.u32("open flags")?;
     info.dev = body.u32("device")?;
@@ -286,12 +299,7 @@ fn read_fd(body: &mut Body<'_>, state: &mut State) -> Result<(), Fault> {
     if bits & bit::SOCKET != 0 {
         info.socket = Some(Box::new(socket));
     }
-    // One that the list of fds did not have is not added: the list knows how many are allowed.
-    let thread = state.find(tid).and_then(|key| state.thread_mut(key));
-    if let Some(known) = thread.and_then(|thread| thread.fds.get_mut(number)) {
-        *known = info;
-    }
-    Ok(())
+    Ok((tid, number, info))
 }
 
 fn endpoint(body: &mut Body<'_>) -> Result<Endpoint, Fault> {

@@ -8,6 +8,9 @@ use super::damage::Fault;
 use crate::state::thread::{Thread, ThreadFlags};
 use std::rc::Rc;
 
+/// The version whose entries have their length.
+const NEWEST: u8 = 9;
+
 /// Of the flags of a thread in scap (`PPM_CL_*`).
 const NAME_CHANGED: u32 = 1 << 17;
 const PIPE_SRC: u32 = 1 << 21;
@@ -21,20 +24,20 @@ const OLD_TAIL: u64 = 29;
 pub(super) fn read(body: &mut Body<'_>, version: u8, mut found: impl FnMut(Thread)) -> Result<(), Fault> {
     // What is left at the end is padding.
     while body.left() >= 4 {
-        if version >= 9 {
-            let len = u64::from(body.u32("length of a process")?);
-            let rest =
-                len.checked_sub(4).ok_or(Fault::Value { what: "the length of a process", value: len })?;
-            let mut entry = body.entry(rest, "a process")?;
-            let mut thread = read_entry(&mut entry, version)?;
-            read_tail(&mut entry, &mut thread)?;
-            entry.finish()?;
-            found(thread);
-        } else {
-            found(read_entry(body, version)?);
-        }
+        found(if version >= NEWEST { read_newest(body)? } else { read_entry(body, version)? });
     }
     Ok(())
+}
+
+/// Reads one entry of the newest version.
+pub(super) fn read_newest(body: &mut Body<'_>) -> Result<Thread, Fault> {
+    let len = u64::from(body.u32("length of a process")?);
+    let rest = len.checked_sub(4).ok_or(Fault::Value { what: "the length of a process", value: len })?;
+    let mut entry = body.entry(rest, "a process")?;
+    let mut thread = read_entry(&mut entry, NEWEST)?;
+    read_tail(&mut entry, &mut thread)?;
+    entry.finish()?;
+    Ok(thread)
 }
 
 fn read_entry(body: &mut Body<'_>, version: u8) -> Result<Thread, Fault> {

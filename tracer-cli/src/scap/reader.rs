@@ -1,17 +1,18 @@
 //! A capture file as a source of events.
 
-use super::block::{self, Kind};
+use super::block::{self, EventKind, Kind};
 use super::body::Body;
 use super::compat;
 use super::damage::{CaptureError, Damage, Fault};
-use super::event_block::Parsed;
+use super::event_block::{self, Parsed};
 use super::input::Input;
-use super::{fd_list, interface_list, machine, own_block, proc_list, user_list};
+use super::{amend_event, fd_list, interface_list, machine, own_block, proc_list, user_list};
 use crate::event::{Event, EventBits};
 use crate::param_slots::ParamSlots;
 use crate::schema::EventType;
 use crate::source::{LookUp, Next, Source, SourceCounts, SourceError};
 use crate::state::State;
+use crate::state::amendment::Amendment;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
@@ -42,6 +43,8 @@ pub struct CaptureSource {
 enum Found {
     /// It is at the start of the window.
     Event(Parsed),
+    /// What the next event does not tell.
+    Amendment(Box<Amendment>),
     /// A section begins here.
     Section,
     /// The next file begins.
@@ -90,6 +93,9 @@ impl CaptureSource {
                     match parsed {
                         Some(parsed) => return Ok(Found::Event(parsed)),
                         None => {
+                            if let Some(amendment) = self.amendment(kind, event)? {
+                                return Ok(Found::Amendment(amendment));
+                            }
                             self.counts.unknown += 1;
                             self.input.advance(std::mem::take(&mut self.lent));
                         }
@@ -100,6 +106,16 @@ impl CaptureSource {
                 _ => self.skip(kind, len)?,
             }
         }
+    }
+
+    /// The amendment in the block at the start of the window, if it is one.
+    #[cold]
+    fn amendment(&mut self, kind: Kind, event: EventKind) -> Result<Option<Box<Amendment>>, CaptureError> {
+        let end = self.lent.saturating_sub(block::TRAILER);
+        let body = self.input.window().get(block::HEADER..end).unwrap_or_default();
+        let Some(param) = event_block::own_param(body, event, amend_event::TYPE) else { return Ok(None) };
+        let amendment = amend_event::read(param).map_err(|fault| self.damaged(kind, fault))?;
+        Ok(Some(Box::new(amendment)))
     }
 
     /// Kind and total length of the next block; `None` at the end of the file.
@@ -333,6 +349,7 @@ impl Source for CaptureSource {
         }
         let parsed = match self.find()? {
             Found::Event(parsed) => parsed,
+            Found::Amendment(amendment) => return Ok(Next::Amendment(amendment)),
             Found::Section => return Ok(Next::Section),
             Found::Recording => return Ok(Next::Recording),
             Found::End => return Ok(Next::End),

@@ -60,6 +60,22 @@ pub(super) fn append(out: &mut Vec<u8>, event: &Event<'_>, state_only: bool) {
     out.extend_from_slice(&(total as u32).to_le_bytes());
 }
 
+/// Appends an event of a type of tracer's own with one parameter, of at most 64 KiB; others leave it out.
+pub(super) fn append_own(out: &mut Vec<u8>, ty: u16, ts: u64, tid: i64, param: &[u8]) {
+    let len = HEADER + 2 + param.len();
+    let padded = (8 + 2 + len).next_multiple_of(4);
+    let total = (padded + 4) as u32;
+    let start = out.len();
+    out.extend_from_slice(&code::EVENT.to_le_bytes());
+    out.extend_from_slice(&total.to_le_bytes());
+    out.extend_from_slice(&0_u16.to_le_bytes());
+    out.extend_from_slice(&header(ts, tid, len, ty, 1));
+    out.extend_from_slice(&(param.len() as u16).to_le_bytes());
+    out.extend_from_slice(param);
+    out.resize(start + padded, 0);
+    out.extend_from_slice(&total.to_le_bytes());
+}
+
 /// Appends an event that all readers leave out: some refuse sections without any event.
 pub(super) fn append_nothing(out: &mut Vec<u8>, ts: u64) {
     const TOTAL: u32 = (8 + 2 + HEADER as u32).next_multiple_of(4) + 4;

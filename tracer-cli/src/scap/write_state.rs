@@ -1,6 +1,7 @@
 //! What was there before the first event: the blocks that begin a section.
 
 use super::block::SECTION;
+use super::redact::Redaction;
 use super::write_block::{
     begin_block, begin_entry, code, end_block, end_entry, end_uncounted_entry, put_i64, put_strings,
     put_text, put_u16, put_u32, put_u64,
@@ -17,14 +18,20 @@ use crate::state::{Machine, State};
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Longest texts that all readers take.
-const MAX_PATH: u16 = 1024;
-const MAX_STRINGS: u16 = 4096;
+const LISTED: Longest = Longest { path: 1024, strings: 4096 };
 const MAX_FD_NAME: u16 = 1023;
 const MAX_USER_TEXT: u16 = 255;
 const HOSTNAME: usize = 128;
 
 /// A list goes on in a new block after so many bytes.
 pub(super) const BLOCK: usize = 128 * 1024;
+
+/// Bytes that are kept of a thread's texts.
+pub(super) struct Longest {
+    pub path: u16,
+    /// Of a list of strings.
+    pub strings: u16,
+}
 
 /// Flags of a thread in scap (`PPM_CL_*`).
 mod flag {
@@ -36,12 +43,17 @@ mod flag {
     pub const PIPE_DST: u32 = 1 << 22;
 }
 
+/// Says whether a thread is to be in the process list.
+pub type ThreadTest = Box<dyn FnMut(&State, &Thread) -> bool>;
+
 /// Appends the blocks of a section before its first event, of time `ts`: one call of `full` whenever enough bytes
 /// are in the buffer, between two blocks.
 pub(super) fn append<E>(
     out: &mut Vec<u8>,
     state: &State,
     ts: u64,
+    redaction: &Redaction,
+    listed: &mut Option<ThreadTest>,
     mut full: impl FnMut(&mut Vec<u8>) -> Result<(), E>,
 ) -> Result<(), E> {
     section_header(out);
@@ -53,6 +65,9 @@ pub(super) fn append<E>(
     // threads that were made up; that is what readers make of those that are not listed, too.
     let mut threads: Vec<&Thread> =
         state.threads().filter(|t| !t.flags.contains(ThreadFlags::UNKNOWN) || !t.fds.is_empty()).collect();
+    if let Some(listed) = listed {
+        threads.retain(|thread| listed(state, thread));
+    }
     threads.sort_unstable_by_key(|thread| (thread.pid, !thread.is_main(), thread.tid));
 
     let mut left = threads.iter().peekable();
@@ -62,7 +77,11 @@ pub(super) fn append<E>(
         while out.len() - start < BLOCK
             && let Some(thread) = left.next()
         {
-            process(out, thread);
+            if redaction.is_empty() {
+                process(out, thread, &LISTED);
+            } else {
+                process(out, &redaction.thread(thread), &LISTED);
+            }
         }
         end_block(out, block);
         full(out)?;
@@ -81,7 +100,8 @@ pub(super) fn append<E>(
     own_block::append(out, &threads, &mut full)?;
     // Readers look for notes about containers behind the lists, all in a row.
     for container in state.containers.iter().filter(|container| container.lookup == Lookup::Done) {
-        write_event::append(out, &Event { params: &[&to_json(container)], ..container_note(ts) }, false);
+        let note = to_json(&redaction.container(container));
+        write_event::append(out, &Event { params: &[&note], ..container_note(ts) }, false);
         full(out)?;
     }
     Ok(())
@@ -196,16 +216,17 @@ fn users(out: &mut Vec<u8>, known: &Users) {
     end_block(out, block);
 }
 
-fn process(out: &mut Vec<u8>, thread: &Thread) {
+/// Appends the entry of a thread in the newest version of the process list.
+pub(super) fn process(out: &mut Vec<u8>, thread: &Thread, longest: &Longest) {
     let entry = begin_entry(out);
     for id in [thread.tid, thread.pid, thread.ptid, thread.sid, thread.vpgid] {
         put_i64(out, id);
     }
     for text in [&thread.comm, &thread.exe, &thread.exepath] {
-        put_text(out, text, MAX_PATH);
+        put_text(out, text, longest.path);
     }
-    put_strings(out, &thread.args, MAX_STRINGS);
-    put_text(out, &thread.cwd, MAX_PATH);
+    put_strings(out, &thread.args, longest.strings);
+    put_text(out, &thread.cwd, longest.path);
     put_i64(out, thread.fd_limit);
     put_u32(out, flags(thread));
     put_u32(out, thread.uid);
@@ -215,11 +236,11 @@ fn process(out: &mut Vec<u8>, thread: &Thread) {
     }
     put_u64(out, thread.major_faults);
     put_u64(out, thread.minor_faults);
-    put_strings(out, &thread.env, MAX_STRINGS);
+    put_strings(out, &thread.env, longest.strings);
     put_i64(out, thread.vtid);
     put_i64(out, thread.vpid);
-    put_strings(out, &thread.cgroups, MAX_STRINGS);
-    put_text(out, &thread.root, MAX_PATH);
+    put_strings(out, &thread.cgroups, longest.strings);
+    put_text(out, &thread.root, longest.path);
     // All of the fields that were appended over the years. Readers from before 2023 know two of them
     // and look for them where the first stands now: their login uid is wrong, the rest is right.
     put_u64(out, thread.pidns_init_start_ts);

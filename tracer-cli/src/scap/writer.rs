@@ -5,14 +5,17 @@
 //! whatever ends it, the file ends with a whole frame. Frames are made and written by a thread of
 //! their own.
 
-use super::compat::{self, Rewritten};
+use super::compat;
 use super::frame_file::FrameFile;
 use super::frame_queue::{Failure, FrameQueue};
 use super::pack::Codec;
+use super::redact::Redaction;
+use super::replica::Replica;
 use super::rotate::{Fill, Names, Rotation};
-use super::{write_event, write_state};
+use super::write_state::{self, ThreadTest};
+use super::{amend_event, write_event};
 use crate::event::Event;
-use crate::schema::{Category, Class, EventFlags};
+use crate::schema::{Category, Class, EventFlags, EventType};
 use crate::sink::{Sink, Unshown};
 use crate::state::{Context, State};
 use std::io;
@@ -39,6 +42,9 @@ pub struct WriteOptions {
     /// Events that the filter refuses are written too if they change the state; readers do not show
     /// them (`-F`).
     pub all_state: bool,
+    /// Not every event comes to the writer or is written, so that it must find out what readers are not told.
+    pub is_partial: bool,
+    pub redaction: Redaction,
     /// No events for the beginnings of system calls.
     pub exit_only: bool,
     /// Files that are being read: they are never written over.
@@ -60,6 +66,10 @@ pub struct CaptureWriter {
     sent: u64,
     written_at: Instant,
     fill: Fill,
+    /// What a reader of the present file knows, where that may be less than is known.
+    replica: Option<Replica>,
+    listed: Option<ThreadTest>,
+    redacted: Vec<u8>,
     /// Events since the state was written last.
     in_section: u64,
     /// The state is to be written before the next event.
@@ -94,6 +104,9 @@ impl CaptureWriter {
             sent: 0,
             written_at: Instant::now(),
             fill: Fill::default(),
+            replica: None,
+            listed: None,
+            redacted: Vec::new(),
             in_section: 0,
             needs_state: true,
             files: 0,
@@ -101,16 +114,27 @@ impl CaptureWriter {
         })
     }
 
+    /// Lists only the threads for which `listed` says so.
+    pub fn list_only(&mut self, listed: ThreadTest) {
+        self.listed = Some(listed);
+    }
+
     #[inline]
-    fn put(&mut self, event: &Event<'_>, state_only: bool) -> io::Result<()> {
+    fn put(&mut self, context: &Context<'_>, state_only: bool) -> io::Result<()> {
+        let event = context.event;
         if self.options.exit_only && event.ty.is_enter() && event.info().class == Class::Syscall {
             return Ok(());
         }
-        match self.rewritten(event) {
-            None => write_event::append(&mut self.blocks, event, state_only),
+        if let Some(replica) = &mut self.replica {
+            replica.follow(context, &self.options.redaction, |entries| {
+                write_event::append_own(&mut self.blocks, amend_event::TYPE, event.ts, event.tid, entries);
+            });
+        }
+        match self.options.redaction.params(event, &mut self.redacted) {
+            None => encode(&mut self.blocks, event, state_only, self.options.exit_only),
             Some(params) => {
                 let params = params.get(..event.params.len()).unwrap_or(&params);
-                write_event::append(&mut self.blocks, &Event { params, ..*event }, state_only);
+                encode(&mut self.blocks, &Event { params, ..*event }, state_only, self.options.exit_only);
             }
         }
         self.waiting += 1;
@@ -124,12 +148,6 @@ impl CaptureWriter {
 
     fn frame(&self) -> usize {
         if self.options.codec == Codec::None { PLAIN_FRAME } else { FRAME }
-    }
-
-    /// Files without enters are for new readers.
-    #[inline]
-    fn rewritten<'a>(&self, event: &Event<'a>) -> Option<Rewritten<'a>> {
-        if self.options.exit_only { None } else { compat::for_old_readers(event) }
     }
 
     /// Makes a frame of what is in the buffer.
@@ -158,6 +176,12 @@ impl CaptureWriter {
         Err(io::Error::new(cause.kind(), message))
     }
 
+    #[inline]
+    fn ends_known_thread(&self, event: &Event<'_>) -> bool {
+        matches!(event.ty, EventType::PROCEXIT_1_E | EventType::PROCEXIT_E)
+            && self.replica.as_ref().is_some_and(|replica| replica.knows(event.tid))
+    }
+
     /// Opens the next file.
     fn open(&mut self, ts: u64) -> io::Result<()> {
         let path = self.names.next(ts);
@@ -175,6 +199,17 @@ impl CaptureWriter {
             let _ = std::fs::remove_file(oldest);
         }
         Ok(())
+    }
+
+    /// Writes the state and reads it as others will.
+    fn begin_replica(&mut self, state: &State, ts: u64) -> io::Result<()> {
+        let mut blocks = Vec::new();
+        write_state::append(&mut blocks, state, ts, &self.options.redaction, &mut self.listed, |_| {
+            Ok::<(), io::Error>(())
+        })?;
+        self.blocks.extend_from_slice(&blocks);
+        self.replica = Some(Replica::read(blocks, self.options.exit_only).map_err(io::Error::other)?);
+        if self.blocks.len() >= self.frame() { self.write_frame() } else { Ok(()) }
     }
 
     /// Completes the present section: readers refuse those without any event.
@@ -199,6 +234,19 @@ impl CaptureWriter {
     }
 }
 
+/// Appends the block of an event. Files without enters are for new readers.
+#[inline]
+fn encode(blocks: &mut Vec<u8>, event: &Event<'_>, state_only: bool, exit_only: bool) {
+    let rewritten = if exit_only { None } else { compat::for_old_readers(event) };
+    match rewritten {
+        None => write_event::append(blocks, event, state_only),
+        Some(params) => {
+            let params = params.get(..event.params.len()).unwrap_or(&params);
+            write_event::append(blocks, &Event { params, ..*event }, state_only);
+        }
+    }
+}
+
 fn is_same(a: &Path, b: &Path) -> bool {
     let id = |path: &Path| path.metadata().ok().map(|meta| (meta.dev(), meta.ino()));
     id(a).is_some_and(|a| Some(a) == id(b))
@@ -207,20 +255,23 @@ fn is_same(a: &Path, b: &Path) -> bool {
 impl Sink for CaptureWriter {
     #[inline]
     fn event(&mut self, context: &Context<'_>) -> io::Result<()> {
-        self.put(context.event, false)
+        self.put(context, false)
     }
 
     #[inline]
     fn unshown(&mut self, context: &Context<'_>, why: Unshown) -> io::Result<()> {
         let info = context.event.info();
         match why {
-            Unshown::Hidden => self.put(context.event, false),
-            Unshown::StateOnly => self.put(context.event, true),
+            Unshown::Hidden => self.put(context, false),
+            Unshown::StateOnly => self.put(context, true),
             // Notes about containers and users are nobody's doing: names depend on them.
-            Unshown::Refused if info.category == Category::Internal => self.put(context.event, false),
+            Unshown::Refused if info.category == Category::Internal => self.put(context, false),
+            Unshown::Refused if info.class == Class::Meta => self.put(context, true),
             Unshown::Refused if self.options.all_state && info.flags.contains(EventFlags::MODIFIES_STATE) => {
-                self.put(context.event, true)
+                self.put(context, true)
             }
+            // So that neither the reader nor the writer keeps in mind what has ended.
+            Unshown::Refused if self.ends_known_thread(context.event) => self.put(context, true),
             Unshown::Refused => Ok(()),
         }
     }
@@ -238,9 +289,14 @@ impl Sink for CaptureWriter {
             self.end_section(ts);
         }
         self.needs_state = false;
+        if self.options.is_partial {
+            return self.begin_replica(state, ts);
+        }
         let frame = self.frame();
         let mut blocks = std::mem::take(&mut self.blocks);
-        let result = write_state::append(&mut blocks, state, ts, |blocks| {
+        let redaction = self.options.redaction.clone();
+        let mut listed = self.listed.take();
+        let result = write_state::append(&mut blocks, state, ts, &redaction, &mut listed, |blocks| {
             if blocks.len() < frame {
                 return Ok(());
             }
@@ -250,6 +306,7 @@ impl Sink for CaptureWriter {
             result
         });
         self.blocks = blocks;
+        self.listed = listed;
         result
     }
 

@@ -50,6 +50,16 @@ static TYPES: &[(ContainerType, u32, &str)] = &[
 ];
 
 impl ContainerType {
+    /// A number that no two types share; captures of other programs know another one.
+    pub fn index(self) -> u32 {
+        TYPES.iter().position(|row| row.0 == self).map_or(u32::MAX - 1, |at| at as u32)
+    }
+
+    /// The type with this [`ContainerType::index`].
+    pub fn of_index(index: u32) -> Self {
+        usize::try_from(index).ok().and_then(|at| TYPES.get(at)).map_or(ContainerType::Unknown, |row| row.0)
+    }
+
     /// The type with this number in captures; for numbers of the future [`ContainerType::Unknown`].
     pub fn from_code(code: u64) -> Self {
         TYPES.iter().find(|row| u64::from(row.1) == code).map_or(Self::Unknown, |row| row.0)

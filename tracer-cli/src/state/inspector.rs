@@ -4,6 +4,7 @@
 //! All of that happens before filters and sinks look, so that an open shows the name of its fd.
 //! What an event *ends* is removed when the next one arrives: a close still shows what it closed.
 
+use super::amendment::Amendment;
 use super::cgroup_id::ContainerType;
 use super::enter_params::EnterParams;
 use super::plan::{Action, Bind, Plan};
@@ -37,6 +38,8 @@ pub struct Inspector {
     limits: Limits,
     plans: Box<[Plan]>,
     deferred: Deferred,
+    /// What is to be put right after the next event.
+    amendment: Option<Box<Amendment>>,
     scratch: Vec<u8>,
     first_ts: Option<u64>,
     previous_ts: Option<u64>,
@@ -58,6 +61,7 @@ impl Inspector {
             limits,
             plans: Plan::table(),
             deferred: Deferred::default(),
+            amendment: None,
             scratch: Vec::with_capacity(super::path::MAX_PATH),
             first_ts: None,
             previous_ts: None,
@@ -69,6 +73,7 @@ impl Inspector {
     pub fn begin_section(&mut self) {
         self.state = State::default();
         self.deferred = Deferred::default();
+        self.amendment = None;
         self.switches.clear();
     }
 
@@ -84,10 +89,36 @@ impl Inspector {
         self.finish_previous();
     }
 
+    /// Remembers what the next event does not tell.
+    pub fn amend_next(&mut self, amendment: Box<Amendment>) {
+        match &mut self.amendment {
+            Some(before) => before.extend(*amendment),
+            none => *none = Some(amendment),
+        }
+    }
+
+    /// Puts right what is known after `event` was applied with the outcome `binding`.
+    pub fn amend(&mut self, amendment: Amendment, event: &Event<'_>, binding: &mut Binding) {
+        amendment.apply(&mut self.state, event.tid, binding, &mut self.deferred.renamed);
+    }
+
     /// Updates the state with `event` and says what the event is about.
     ///
     /// `look_up` is asked about threads that are not known, with their tid; it may return `None`.
+    #[inline]
     pub fn apply(
+        &mut self,
+        event: &Event<'_>,
+        look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>,
+    ) -> Binding {
+        let mut binding = self.apply_event(event, look_up);
+        if let Some(amendment) = self.amendment.take() {
+            self.amend(*amendment, event, &mut binding);
+        }
+        binding
+    }
+
+    fn apply_event(
         &mut self,
         event: &Event<'_>,
         look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>,

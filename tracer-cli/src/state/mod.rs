@@ -1,6 +1,7 @@
 //! Everything tracer knows about the traced system. The inspector is the only writer; fields,
 //! filters and sinks read [`State`] through a [`Context`].
 
+pub mod amendment;
 mod apply_clone;
 mod apply_container;
 mod apply_file;

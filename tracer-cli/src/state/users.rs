@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 /// How often the host's files are looked at for changes, at most.
 const RECHECK: Duration = Duration::from_secs(1);
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct User {
     pub gid: u32,
     pub name: BString,

@@ -43,7 +43,7 @@ fn read(bytes: &[u8]) -> (Read, State) {
                     break Some(e);
                 }
             }
-            Ok(Next::Idle) => {}
+            Ok(Next::Idle | Next::Amendment(_)) => {}
             Ok(Next::End) => break None,
             Err(e) => break Some(e),
         }
