@@ -2,6 +2,7 @@
 
 pub mod chisel;
 pub mod cli;
+pub mod container;
 pub mod event;
 pub mod fields;
 pub mod filter;

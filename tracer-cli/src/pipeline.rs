@@ -5,6 +5,7 @@
 //! filter (`-d`) comes after both. Internal events (notes of the probe or the recorder about a
 //! process, not something it did) count for `-n` and `-S` and are not shown.
 
+use crate::container::{Lookup, News};
 use crate::event::EventBits;
 use crate::fields::ExtractOptions;
 use crate::filter::Filter;
@@ -24,6 +25,9 @@ use std::time::{Duration, Instant};
 const MAX_DELAY: Duration = Duration::from_millis(100);
 /// How often threads whose end was missed are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// Longest time for which the first event waits for the names of containers that run already, and the
+/// end for those that were met last.
+const STARTED_BEFORE: Duration = Duration::from_millis(250);
 /// Events between looks at the clock.
 const CLOCK_INTERVAL: u64 = 256;
 
@@ -61,6 +65,8 @@ pub struct Pipeline {
     summary: Option<Summary>,
     totals: Totals,
     filter_options: ExtractOptions,
+    containers: Option<Lookup>,
+    container_wait: Duration,
 }
 
 /// What the steps before the sink decided about an event.
@@ -75,7 +81,21 @@ enum Verdict {
 impl Pipeline {
     pub fn new(rules: Rules) -> Self {
         let summary = rules.summary.then(Summary::default);
-        Self { rules, summary, totals: Totals::default(), filter_options: ExtractOptions::default() }
+        Self {
+            rules,
+            summary,
+            totals: Totals::default(),
+            filter_options: ExtractOptions::default(),
+            containers: None,
+            container_wait: Duration::ZERO,
+        }
+    }
+
+    /// Has `lookup` asked about containers that are met. Events go on meanwhile; those of a container
+    /// of which nothing is known yet wait so long for an answer, and with them all others.
+    pub fn ask_about_containers(&mut self, lookup: Lookup, wait: Duration) {
+        self.containers = Some(lookup);
+        self.container_wait = wait;
     }
 
     /// Moves events until the source ends, a limit is reached or `stop` becomes true; then what the
@@ -133,11 +153,15 @@ impl Pipeline {
         let mut look_up = source.look_up();
         let mut swept = begin;
         let mut last_ts = 0;
+        if self.containers.is_some() {
+            self.ask(inspector, sink, STARTED_BEFORE);
+        }
         while self.rules.max_events.is_none_or(|max| self.totals.passed < max) {
             if !stopping && stop.load(Ordering::Relaxed) {
                 source.stop();
                 stopping = true;
             }
+            self.hear(inspector, sink);
             let mut event = match source.next()? {
                 Next::Event(event) => event,
                 Next::Idle => {
@@ -186,6 +210,9 @@ impl Pipeline {
                 sink.begin(&inspector.state, ts)?;
             }
             let binding = inspector.apply(&event, look_up.as_mut());
+            if inspector.state.containers.has_questions() {
+                self.ask(inspector, sink, self.container_wait);
+            }
             let context = Context { event: &event, state: &inspector.state, binding: &binding };
             match self.judge(context) {
                 Verdict::Show => sink.event(&context)?,
@@ -199,11 +226,38 @@ impl Pipeline {
                 flushed = Instant::now();
             }
         }
+        if let Some(lookup) = &mut self.containers {
+            lookup.wait(STARTED_BEFORE);
+            self.hear(inspector, sink);
+        }
         // A run without events has a state all the same.
         if self.totals.events == 0 && sink.wants_state(last_ts) {
             sink.begin(&inspector.state, last_ts)?;
         }
         Ok(())
+    }
+
+    /// Hands on the questions about containers that were met, and waits so long for the answers.
+    #[cold]
+    fn ask(&mut self, inspector: &mut Inspector, sink: &mut dyn Sink, wait: Duration) {
+        let Some(lookup) = &mut self.containers else { return };
+        for question in inspector.state.containers.take_questions() {
+            lookup.ask(question);
+            sink.asked();
+        }
+        if !wait.is_zero() {
+            lookup.wait(wait);
+            self.hear(inspector, sink);
+        }
+    }
+
+    /// Takes over what has been found out about containers.
+    #[inline]
+    fn hear(&mut self, inspector: &mut Inspector, sink: &mut dyn Sink) {
+        let Some(lookup) = &mut self.containers else { return };
+        if lookup.has_news() {
+            apply_news(lookup.take(), inspector, sink);
+        }
     }
 
     #[inline]
@@ -232,6 +286,34 @@ impl Pipeline {
 
     fn is_suppressed(&self, context: &Context<'_>) -> bool {
         context.thread().is_some_and(|thread| self.rules.suppressed.contains(&thread.comm))
+    }
+}
+
+#[cold]
+fn apply_news(news: Vec<News>, inspector: &mut Inspector, sink: &mut dyn Sink) {
+    let containers = &mut inspector.state.containers;
+    for news in news {
+        let id = match news {
+            News::Known(container) => {
+                let id = container.id.clone();
+                containers.learn(*container);
+                id
+            }
+            News::Users(id, users) => {
+                containers.set_users(&id, users);
+                id
+            }
+            News::Answered(id, is_known) => {
+                if !is_known {
+                    containers.give_up(&id);
+                }
+                sink.answered();
+                continue;
+            }
+        };
+        if let Some(container) = containers.by_id(&id) {
+            sink.container(container);
+        }
     }
 }
 

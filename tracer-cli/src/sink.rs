@@ -1,5 +1,6 @@
 //! Where events go: text, a capture, a chisel, behind one trait.
 
+use crate::state::containers::Container;
 use crate::state::{Context, State};
 use std::io;
 
@@ -45,6 +46,16 @@ pub trait Sink {
     fn begin(&mut self, _state: &State, _ts: u64) -> io::Result<()> {
         Ok(())
     }
+
+    /// Somebody is asked about a container that an event is about; [`Sink::container`] follows soon,
+    /// and [`Sink::answered`] in every case.
+    fn asked(&mut self) {}
+
+    /// Takes what was found out about a container, or about its users.
+    fn container(&mut self, _container: &Container) {}
+
+    /// There will be no better answer to one of the questions soon.
+    fn answered(&mut self) {}
 
     /// What comes from here on is of another recording, with a state of its own.
     fn section(&mut self) {}

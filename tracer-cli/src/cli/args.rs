@@ -205,6 +205,22 @@ pub struct Args {
     #[arg(long, help_heading = "What to trace")]
     pub page_faults: bool,
 
+    /// Socket of the container runtime of Kubernetes [default: those of containerd and CRI-O]
+    ///
+    /// Sockets of docker and podman are found, or named by DOCKER_HOST.
+    #[arg(long, value_name = "PATH", help_heading = "Containers")]
+    pub cri: Option<PathBuf>,
+
+    /// Ask no engine and read no engine's files for the names of containers
+    #[arg(long, help_heading = "Containers")]
+    pub no_container_lookup: bool,
+
+    /// Hold events back so many milliseconds until the name of a new container is known [default: 0]
+    ///
+    /// All events wait while one is held back, so that they stay in order.
+    #[arg(long, value_name = "MS", conflicts_with = "no_container_lookup", help_heading = "Containers")]
+    pub container_wait: Option<String>,
+
     /// Apply the filter only to what is shown: -n and -S count all events
     #[arg(short = 'd', long = "displayflt", help_heading = "What to trace")]
     pub display_filter: bool,

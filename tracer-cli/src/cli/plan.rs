@@ -6,6 +6,7 @@ use super::args::{Args, Color, TimeMode};
 use super::list::Listing;
 use super::recording;
 use super::selection::Selection;
+use crate::container::Sockets;
 use crate::fields::{ExtractOptions, Field, table};
 use crate::filter::Filter;
 use crate::live::{LiveOptions, ProbeOptions};
@@ -55,6 +56,18 @@ pub struct Trace {
     pub unbuffered: bool,
     pub statistics: bool,
     pub from: Origin,
+    /// `None`: nobody is asked about containers.
+    pub containers: Option<ContainerPlan>,
+}
+
+/// How names of containers are found.
+pub struct ContainerPlan {
+    /// `--cri` and `DOCKER_HOST`.
+    pub sockets: Sockets,
+    /// Something that is shown, filtered or written needs them: containers are noticed when they are
+    /// made, not only when a process is met in one.
+    pub at_once: bool,
+    pub wait: Duration,
 }
 
 /// Where the events come from.
@@ -147,6 +160,8 @@ impl Trace {
         };
         let template = template(&args, surroundings)?;
         let write = recording::options(&args)?;
+        let shows_containers = template.columns().any(|column| is_about_containers(column.field.field));
+        let containers = container_plan(&args, shows_containers || write.is_some())?;
         let from = if args.read.is_empty() {
             // What is written has no columns.
             let shown = template.columns().filter(|_| write.is_none()).map(|column| column.field.field);
@@ -163,11 +178,31 @@ impl Trace {
             format,
             write,
             from,
+            containers,
             options,
             unbuffered: args.unbuffered,
             statistics: args.verbose,
         })
     }
+}
+
+fn is_about_containers(field: &Field) -> bool {
+    matches!(field.class, table::Class::Container | table::Class::K8s)
+}
+
+/// Events of files are not of the containers that run here.
+fn container_plan(args: &Args, needed: bool) -> Result<Option<ContainerPlan>, UsageError> {
+    let wait = args.container_wait.as_deref().map(|n| positive("--container-wait", n)).transpose()?;
+    if args.no_container_lookup || !args.read.is_empty() {
+        return Ok(None);
+    }
+    // The text tells enough: that of a filter which names no such field.
+    let filtered = args.words.iter().any(|word| word.contains("container.") || word.contains("k8s."));
+    Ok(Some(ContainerPlan {
+        sockets: Sockets { cri: args.cri.clone(), docker_host: std::env::var("DOCKER_HOST").ok() },
+        at_once: needed || filtered,
+        wait: wait.map_or(Duration::ZERO, Duration::from_millis),
+    }))
 }
 
 fn buffer_mode(args: &Args) -> table::BufferMode {

@@ -3,6 +3,7 @@
 use super::args::Args;
 use super::list;
 use super::plan::{Origin, Plan, Surroundings, Trace};
+use crate::container::{Lookup, LookupOptions};
 use crate::live::LiveSource;
 use crate::live::probe::losses;
 use crate::output::report;
@@ -76,6 +77,16 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
     };
     stop_on_signals()?;
     let mut inspector = Inspector::default();
+    let containers = plan.containers.map(|containers| {
+        inspector.state.containers.ask();
+        let sockets = containers.sockets;
+        let options = LookupOptions { sockets, verbose: plan.statistics, say: Box::new(complain) };
+        let mut lookup = Lookup::new(options);
+        if containers.at_once {
+            lookup.start();
+        }
+        (lookup, containers.wait)
+    });
     source.load_state(&mut inspector.state)?;
 
     let mut sink: Box<dyn Sink> = match (plan.write, plan.format) {
@@ -85,6 +96,9 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
         (None, None) => Box::new(Silent),
     };
     let mut pipeline = Pipeline::new(plan.rules);
+    if let Some((lookup, wait)) = containers {
+        pipeline.ask_about_containers(lookup, wait);
+    }
     let result = pipeline.run(source.as_mut(), &mut inspector, sink.as_mut(), &STOP);
 
     let counts = source.counts();

@@ -1,15 +1,40 @@
 //! What is known of a container, as the JSON of the events that tell it.
 //!
-//! Files begin with one such event for each container; the state of threads leads to the containers
-//! by their control groups.
+//! Files begin with one such event for each container, and one for each of its users and groups; the
+//! state of threads leads to the containers by their control groups.
 
+use super::write_event;
+use crate::event::{Event, EventBits};
+use crate::schema::EventType;
 use crate::state::containers::{Container, Lookup, Mount, PortMapping, Probe};
 use bstr::{BStr, BString, ByteSlice};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
+/// Appends what is known of a container, as events of time `ts`.
+pub(super) fn append(out: &mut Vec<u8>, container: &Container, ts: u64) {
+    let mut note = |ty, params: &[&[u8]]| {
+        let bits = EventBits::empty();
+        let event = Event { num: 0, ts, tid: -1, pid: 0, cpu: 0, ty, bits, unreadable: 0, params };
+        write_event::append(out, &event, false);
+    };
+    if container.lookup == Lookup::Done {
+        note(EventType::CONTAINER_JSON_2_E, &[&to_json(container)]);
+    }
+    let terminated = |text: &BString| [text.as_slice(), b"\0"].concat();
+    let id = terminated(&container.id);
+    for (uid, user) in &container.users.users {
+        let (name, home, shell) = (terminated(&user.name), terminated(&user.home), terminated(&user.shell));
+        let (uid, gid) = (uid.to_le_bytes(), user.gid.to_le_bytes());
+        note(EventType::USER_ADDED_E, &[&uid, &gid, &name, &home, &shell, &id]);
+    }
+    for (gid, name) in &container.users.groups {
+        note(EventType::GROUP_ADDED_E, &[&gid.to_le_bytes(), &terminated(name), &id]);
+    }
+}
+
 /// The text of the event, with its final NUL. Bytes that are no UTF-8 are replaced.
-pub(super) fn to_json(container: &Container) -> Vec<u8> {
+fn to_json(container: &Container) -> Vec<u8> {
     let c = container;
     let mut note = json!({
         "id": text(&c.id),

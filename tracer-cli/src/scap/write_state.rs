@@ -6,11 +6,7 @@ use super::write_block::{
     begin_block, begin_entry, code, end_block, end_entry, end_uncounted_entry, put_i64, put_strings,
     put_text, put_u16, put_u32, put_u64,
 };
-use super::write_container::to_json;
-use super::{own_block, write_event};
-use crate::event::{Event, EventBits};
-use crate::schema::EventType;
-use crate::state::containers::Lookup;
+use super::{own_block, write_container};
 use crate::state::fd::{Endpoint, FdInfo, FdKind, L4, Socket};
 use crate::state::thread::{Thread, ThreadFlags};
 use crate::state::users::Users;
@@ -99,26 +95,11 @@ pub(super) fn append<E>(
     }
     own_block::append(out, &threads, &mut full)?;
     // Readers look for notes about containers behind the lists, all in a row.
-    for container in state.containers.iter().filter(|container| container.lookup == Lookup::Done) {
-        let note = to_json(&redaction.container(container));
-        write_event::append(out, &Event { params: &[&note], ..container_note(ts) }, false);
+    for container in state.containers.iter() {
+        write_container::append(out, &redaction.container(container), ts);
         full(out)?;
     }
     Ok(())
-}
-
-fn container_note(ts: u64) -> Event<'static> {
-    Event {
-        num: 0,
-        ts,
-        tid: -1,
-        pid: 0,
-        cpu: 0,
-        ty: EventType::CONTAINER_JSON_2_E,
-        bits: EventBits::empty(),
-        unreadable: 0,
-        params: &[],
-    }
 }
 
 fn section_header(out: &mut Vec<u8>) {

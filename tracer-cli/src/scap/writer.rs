@@ -13,10 +13,11 @@ use super::redact::Redaction;
 use super::replica::Replica;
 use super::rotate::{Fill, Names, Rotation};
 use super::write_state::{self, ThreadTest};
-use super::{amend_event, write_event};
+use super::{amend_event, write_container, write_event};
 use crate::event::Event;
 use crate::schema::{Category, Class, EventFlags, EventType};
 use crate::sink::{Sink, Unshown};
+use crate::state::containers::Container;
 use crate::state::{Context, State};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -29,6 +30,11 @@ const FRAME: usize = 1 << 20;
 const PLAIN_FRAME: usize = 64 << 10;
 /// … or when so much time has passed; with what a source may sleep less than a second.
 const MAX_DELAY: Duration = Duration::from_millis(500);
+
+/// A frame waits so long for what engines say of the containers that its events are of, and while it
+/// is no larger than this.
+const MAX_HOLD: Duration = Duration::from_secs(1);
+const HELD_FRAME: usize = 8 * FRAME;
 
 /// What to write and where.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +70,13 @@ pub struct CaptureWriter {
     waiting: u64,
     /// Events handed over to be written.
     sent: u64,
+    /// Where among them there is place for notes about containers: before all events.
+    notes_at: usize,
+    /// Time of the first of those events, else of the last one before.
+    notes_ts: u64,
+    /// Containers that somebody is asked about, and since when.
+    asked: usize,
+    asked_at: Instant,
     written_at: Instant,
     fill: Fill,
     /// What a reader of the present file knows, where that may be less than is known.
@@ -102,6 +115,10 @@ impl CaptureWriter {
             blocks: Vec::with_capacity(FRAME + FRAME / 8),
             waiting: 0,
             sent: 0,
+            notes_at: 0,
+            notes_ts: 0,
+            asked: 0,
+            asked_at: Instant::now(),
             written_at: Instant::now(),
             fill: Fill::default(),
             replica: None,
@@ -125,6 +142,9 @@ impl CaptureWriter {
         if self.options.exit_only && event.ty.is_enter() && event.info().class == Class::Syscall {
             return Ok(());
         }
+        if self.waiting == 0 {
+            self.notes_ts = event.ts;
+        }
         if let Some(replica) = &mut self.replica {
             replica.follow(context, &self.options.redaction, |entries| {
                 write_event::append_own(&mut self.blocks, amend_event::TYPE, event.ts, event.tid, entries);
@@ -143,7 +163,13 @@ impl CaptureWriter {
         if self.options.codec == Codec::None {
             self.fill.bytes = self.queue.sent() + self.blocks.len() as u64;
         }
-        if self.blocks.len() >= self.frame() { self.write_frame() } else { Ok(()) }
+        if self.blocks.len() >= self.frame() && !self.is_held() { self.write_frame() } else { Ok(()) }
+    }
+
+    /// Whether more should be known of containers before their events are in the file: notes about
+    /// them have to stand before the events.
+    fn is_held(&self) -> bool {
+        self.asked > 0 && self.blocks.len() < HELD_FRAME && self.asked_at.elapsed() < MAX_HOLD
     }
 
     fn frame(&self) -> usize {
@@ -160,6 +186,7 @@ impl CaptureWriter {
             let events = std::mem::take(&mut self.waiting);
             self.sent += events;
             self.queue.frame(&mut self.blocks, events);
+            self.notes_at = 0;
             self.fill.bytes = self.queue.file_len();
         }
         Ok(())
@@ -307,7 +334,30 @@ impl Sink for CaptureWriter {
         });
         self.blocks = blocks;
         self.listed = listed;
+        self.notes_at = self.blocks.len();
+        self.notes_ts = ts;
         result
+    }
+
+    fn asked(&mut self) {
+        self.asked += 1;
+        self.asked_at = Instant::now();
+    }
+
+    fn container(&mut self, container: &Container) {
+        // What is known when a section begins is part of its state.
+        if self.file.is_none() || self.needs_state {
+            return;
+        }
+        let mut notes = Vec::new();
+        write_container::append(&mut notes, &self.options.redaction.container(container), self.notes_ts);
+        let end = self.notes_at + notes.len();
+        self.blocks.splice(self.notes_at..self.notes_at, notes);
+        self.notes_at = end;
+    }
+
+    fn answered(&mut self) {
+        self.asked = self.asked.saturating_sub(1);
     }
 
     fn section(&mut self) {
@@ -316,7 +366,8 @@ impl Sink for CaptureWriter {
 
     fn flush(&mut self) -> io::Result<()> {
         let is_cheap = self.options.codec == Codec::None;
-        if is_cheap || self.written_at.elapsed() >= MAX_DELAY { self.write_frame() } else { Ok(()) }
+        let is_due = is_cheap || self.written_at.elapsed() >= MAX_DELAY;
+        if is_due && !self.is_held() { self.write_frame() } else { Ok(()) }
     }
 
     fn finish(&mut self) -> io::Result<()> {

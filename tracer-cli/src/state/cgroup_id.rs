@@ -198,6 +198,16 @@ pub(super) fn are_topmost(cgroups: &[u8]) -> bool {
     cgroups.split(|b| *b == 0).filter(|group| !group.is_empty()).all(|group| group.ends_with(b"=/"))
 }
 
+/// The user below whose slice the control groups are.
+pub(super) fn owner_of(cgroups: &[u8]) -> Option<u32> {
+    const SLICE: &[u8] = b"/user-";
+    let at = memchr::memmem::find(cgroups, SLICE)? + SLICE.len();
+    let rest = cgroups.get(at..)?;
+    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    let (uid, after) = rest.split_at_checked(digits)?;
+    after.starts_with(b".slice").then(|| std::str::from_utf8(uid).ok()?.parse().ok())?
+}
+
 fn in_path(path: &[u8], own_pid_namespace: bool) -> Option<Found> {
     let mut rest = path;
     while let Some(slash) = memchr::memrchr(b'/', rest) {

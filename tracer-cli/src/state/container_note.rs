@@ -75,6 +75,7 @@ pub fn from_json(text: &[u8]) -> Option<Container> {
         cpu_period: number(note, "cpu_period"),
         cpuset_cpus: number(note, "cpuset_cpu_count"),
         users: Users::default(),
+        is_asked: false,
     })
 }
 

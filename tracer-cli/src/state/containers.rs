@@ -3,7 +3,7 @@
 //! A thread knows its container by a [`ContainerKey`], found from its control groups when it starts
 //! and when they change. What engines say comes in events, before or after the first thread.
 
-use super::cgroup_id::{ContainerType, container_id_of, short_id};
+use super::cgroup_id::{ContainerType, Found, container_id_of, owner_of, short_id};
 use super::thread::{Thread, ThreadFlags};
 use super::users::Users;
 use bstr::BString;
@@ -101,6 +101,19 @@ pub struct Container {
     pub cpuset_cpus: i64,
     /// Its own users and groups, as far as they are known.
     pub users: Users,
+    /// A thread was met in it and its [`Question`] left.
+    pub is_asked: bool,
+}
+
+/// A container was met of which nothing is known but this.
+#[derive(Debug, Clone)]
+pub struct Question {
+    pub kind: ContainerType,
+    pub full_id: BString,
+    /// A thread in it, which may be gone.
+    pub tid: i64,
+    /// The user below whose slice the container runs; `None` for those of the system.
+    pub owner: Option<u32>,
 }
 
 impl Container {
@@ -116,9 +129,44 @@ pub struct Containers {
     list: Vec<Option<Box<Container>>>,
     free: Vec<u32>,
     by_id: FxHashMap<BString, u32>,
+    /// Questions are wanted.
+    asks: bool,
+    questions: Vec<Question>,
 }
 
 impl Containers {
+    /// From now on there is a [`Question`] about every container in which a thread is met.
+    pub fn ask(&mut self) {
+        self.asks = true;
+    }
+
+    /// Whether [`Containers::take_questions`] has something.
+    #[inline]
+    pub fn has_questions(&self) -> bool {
+        !self.questions.is_empty()
+    }
+
+    /// The questions since the last call.
+    pub fn take_questions(&mut self) -> Vec<Question> {
+        std::mem::take(&mut self.questions)
+    }
+
+    /// There is no answer to the question about a container; what is known of it stays.
+    pub fn give_up(&mut self, id: &[u8]) {
+        if let Some(container) = self.find(id).and_then(|key| self.get_mut(key))
+            && container.lookup == Lookup::Pending
+        {
+            container.lookup = Lookup::Failed;
+        }
+    }
+
+    /// Takes over the users of a container that is known.
+    pub fn set_users(&mut self, id: &[u8], users: Users) {
+        if let Some(container) = self.find(id).and_then(|key| self.get_mut(key)) {
+            container.users = users;
+        }
+    }
+
     /// The container at a place in the table.
     #[inline]
     pub fn get(&self, key: ContainerKey) -> Option<&Container> {
@@ -175,6 +223,7 @@ impl Containers {
             if news.users.is_empty() {
                 news.users = std::mem::take(&mut known.users);
             }
+            news.is_asked = known.is_asked;
             if news.full_id.len() < known.full_id.len() {
                 news.full_id = std::mem::take(&mut known.full_id);
             }
@@ -204,7 +253,18 @@ impl Containers {
     pub fn place_of(&mut self, thread: &Thread) -> Place {
         let own_pid_namespace = thread.flags.contains(ThreadFlags::IN_PID_NS);
         match container_id_of(&thread.cgroups, own_pid_namespace) {
-            Some(found) => Place::In(self.meet(found.kind, &found.full_id)),
+            Some(found) => {
+                let key = self.meet(found.kind, &found.full_id);
+                if self.asks
+                    && let Some(container) = self.get_mut(key)
+                    && !std::mem::replace(&mut container.is_asked, true)
+                {
+                    let owner = owner_of(&thread.cgroups);
+                    let Found { kind, full_id } = found;
+                    self.questions.push(Question { kind, full_id, tid: thread.tid, owner });
+                }
+                Place::In(key)
+            }
             None => Place::Host,
         }
     }
@@ -255,6 +315,26 @@ mod tests {
         assert_eq!(table.place_of(&thread(&path)), Place::In(key));
         assert_eq!(table.place_of(&thread(b"cpu=/\0")), Place::Host);
         assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn the_first_thread_in_a_container_leaves_a_question() {
+        let mut table = Containers::default();
+        let path = [b"cpu=/user.slice/user-1000.slice/user@1000.service/libpod-", ID, b".scope\0"].concat();
+        table.place_of(&thread(&path));
+        assert!(!table.has_questions(), "nobody wants them");
+        table.ask();
+        table.learn(Container::new(ContainerType::Unknown, ID));
+        table.place_of(&thread(&path));
+        table.place_of(&thread(&path));
+        let questions = table.take_questions();
+        assert_eq!((questions.len(), questions[0].tid, questions[0].owner), (1, 1, Some(1000)));
+        assert_eq!(questions[0].full_id, ID);
+        table.give_up(ID);
+        assert_eq!(table.by_id(ID).map(|c| c.lookup), Some(Lookup::Failed));
+        table.learn(Container::new(ContainerType::Podman, ID));
+        table.place_of(&thread(&path));
+        assert!(!table.has_questions());
     }
 
     #[test]

@@ -68,6 +68,11 @@ impl Users {
         self.groups = std::fs::read(group).map(|text| parse_group(&text)).unwrap_or_default();
     }
 
+    /// Users and groups of the texts of two such files.
+    pub fn parse(passwd: &[u8], group: &[u8]) -> Self {
+        Self { users: parse_passwd(passwd), groups: parse_group(group), files: None }
+    }
+
     /// Whether there is neither a user nor a group.
     pub fn is_empty(&self) -> bool {
         self.users.is_empty() && self.groups.is_empty()
