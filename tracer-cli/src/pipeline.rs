@@ -219,6 +219,9 @@ impl Pipeline {
                 Verdict::Hide(why) => sink.unshown(&context, why)?,
                 Verdict::Drop => {}
             }
+            if sink.is_done() {
+                break;
+            }
             // In a flood of events that do not pass there is no pause, and yet somebody waits for
             // those that did.
             if self.totals.events.is_multiple_of(CLOCK_INTERVAL) && flushed.elapsed() >= MAX_DELAY {

@@ -60,6 +60,12 @@ pub trait Sink {
     /// What comes from here on is of another recording, with a state of its own.
     fn section(&mut self) {}
 
+    /// Whether it wants no more events.
+    #[inline]
+    fn is_done(&self) -> bool {
+        false
+    }
+
     /// Hands on what is buffered: there is a pause, or somebody wants to see it now.
     ///
     /// # Errors
@@ -71,4 +77,39 @@ pub trait Sink {
     /// # Errors
     /// As [`Sink::event`].
     fn finish(&mut self) -> io::Result<()>;
+}
+
+/// A sink that somebody else keeps.
+impl<S: Sink> Sink for &mut S {
+    fn event(&mut self, context: &Context<'_>) -> io::Result<()> {
+        (**self).event(context)
+    }
+
+    fn unshown(&mut self, context: &Context<'_>, why: Unshown) -> io::Result<()> {
+        (**self).unshown(context, why)
+    }
+
+    fn wants_state(&self, ts: u64) -> bool {
+        (**self).wants_state(ts)
+    }
+
+    fn begin(&mut self, state: &State, ts: u64) -> io::Result<()> {
+        (**self).begin(state, ts)
+    }
+
+    fn section(&mut self) {
+        (**self).section();
+    }
+
+    fn is_done(&self) -> bool {
+        (**self).is_done()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        (**self).flush()
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        (**self).finish()
+    }
 }

@@ -1,5 +1,6 @@
 //! What goes wrong with chisels.
 
+use super::library::ExitRequest;
 use super::limits::TOO_LONG;
 
 /// One line that names the chisel, the line in its file where Lua tells it, and the event.
@@ -10,6 +11,18 @@ pub struct ChiselError {
     pub message: String,
     /// The number of the event that it was looking at.
     pub event: Option<u64>,
+    pub kind: ErrorKind,
+}
+
+/// Whose fault it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The command line asks for what is not there.
+    Usage,
+    /// The chisel failed.
+    Failure,
+    /// No fault: it called `os.exit`.
+    Exit,
 }
 
 fn at(event: Option<u64>) -> String {
@@ -19,11 +32,19 @@ fn at(event: Option<u64>) -> String {
 impl ChiselError {
     /// A message about a chisel.
     pub fn new(chisel: &str, message: impl Into<String>) -> Self {
-        Self { chisel: chisel.to_owned(), message: message.into(), event: None }
+        Self { chisel: chisel.to_owned(), message: message.into(), event: None, kind: ErrorKind::Failure }
+    }
+
+    /// A command line that the chisel cannot do anything with.
+    pub fn usage(chisel: &str, message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::Usage, ..Self::new(chisel, message) }
     }
 
     /// What Lua or a function called from it reports, `doing` something such as "on_event".
     pub fn from_lua(chisel: &str, doing: &str, error: &mlua::Error) -> Self {
+        if error.downcast_ref::<ExitRequest>().is_some() {
+            return Self { kind: ErrorKind::Exit, ..Self::new(chisel, ExitRequest.to_string()) };
+        }
         let message = innermost(error);
         let message = match message.as_str() {
             text if text.ends_with(TOO_LONG) || text.contains("not enough memory") => {

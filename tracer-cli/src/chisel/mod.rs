@@ -1,10 +1,23 @@
 //! Chisels: Lua scripts over the stream of events.
 
+mod api_chisel;
+mod api_evt;
+mod api_sysdig;
+pub mod arguments;
+pub mod catalog;
 pub mod console;
+mod current;
+pub mod engine;
 pub mod error;
 mod library;
 pub mod limits;
+pub mod requests;
 pub mod sandbox;
+pub mod script;
+mod table;
+mod thread_table;
 
-pub use error::ChiselError;
+pub use catalog::Catalog;
+pub use engine::Engine;
+pub use error::{ChiselError, ErrorKind};
 pub use limits::Limits;

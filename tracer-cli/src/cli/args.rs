@@ -2,7 +2,7 @@
 //!
 //! Short options have the letters and meanings that users of sysdig know.
 
-use clap::{ArgAction, Parser, ValueEnum};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use std::path::PathBuf;
 
 /// What is my system doing?
@@ -229,6 +229,41 @@ pub struct Args {
     #[arg(short = 'D', long, help_heading = "What to trace")]
     pub debug: bool,
 
+    /// Run a chisel over the events; the word after it are its arguments, if it takes any
+    ///
+    /// Chisels are scripts in Lua: `-cl` lists them. Several words for one chisel go between quotes.
+    /// May be given several times.
+    #[arg(short = 'c', long = "chisel", value_name = "NAME", help_heading = "Chisels")]
+    pub chisels: Vec<String>,
+
+    /// Of each chisel the place among the words of the one that follows it
+    #[arg(skip)]
+    pub chisel_words: Vec<Option<usize>>,
+
+    /// What a chisel does and which arguments it takes
+    #[arg(
+        short = 'i',
+        long = "chisel-info",
+        value_name = "NAME",
+        group = "listing",
+        help_heading = "Chisels"
+    )]
+    pub chisel_info: Option<String>,
+
+    /// List the chisels (also -cl)
+    #[arg(long, group = "listing", help_heading = "Chisels")]
+    pub list_chisels: bool,
+
+    /// Look for chisels in this folder first; may be given several times
+    ///
+    /// Then in ./chisels, ~/.config/tracer/chisels, ~/.chisels and /usr/share/tracer/chisels.
+    #[arg(long = "chisel-dir", value_name = "FOLDER", help_heading = "Chisels")]
+    pub chisel_folders: Vec<PathBuf>,
+
+    /// Let chisels open files, run programs and send packets
+    #[arg(long, help_heading = "Chisels")]
+    pub allow_chisel_io: bool,
+
     /// List the fields for filters and formats; with -j one JSON object a field
     #[arg(short, long, group = "listing", help_heading = "Information")]
     pub list: bool,
@@ -248,6 +283,23 @@ pub struct Args {
     /// Print the version
     #[arg(long, action = ArgAction::Version, help_heading = "Information")]
     pub version: Option<bool>,
+}
+
+impl Args {
+    /// Reads a command line; the first word is the name of the program.
+    ///
+    /// # Errors
+    /// What is wrong with it; help and version, which are wanted, come the same way.
+    pub fn from_command_line<W: Into<std::ffi::OsString> + Clone>(
+        words: impl IntoIterator<Item = W>,
+    ) -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches_from(words)?;
+        let mut args = Self::from_arg_matches(&matches)?;
+        let places = |id| matches.indices_of(id).into_iter().flatten();
+        args.chisel_words =
+            places("chisels").map(|at| places("words").position(|word| word == at + 1)).collect();
+        Ok(args)
+    }
 }
 
 /// `-t`.
@@ -281,6 +333,7 @@ Examples:
   tracer 'evt.failed=true'                          system calls that fail
   tracer -r night.scap.gz evt.failed=true           the same, of a recording
   tracer -w day.scap -G 3600 -W 24                  the last day, an hour a file
+  tracer -c topfiles_bytes proc.name=cat            the files that cat reads and writes most
   tracer -S -q -M 5                                 what happens most, in five seconds
   tracer doctor                                     what works on this machine, and what to do
 
@@ -289,10 +342,9 @@ Exit status: 0 done, 1 it failed, 2 it was used wrongly.";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     fn parse(line: &str) -> Result<Args, clap::Error> {
-        Args::try_parse_from(std::iter::once("tracer").chain(line.split_whitespace()))
+        Args::from_command_line(std::iter::once("tracer").chain(line.split_whitespace()))
     }
 
     #[test]
@@ -317,6 +369,15 @@ mod tests {
         assert_eq!((args.snaplen, args.time), (200, TimeMode::PreviousDelta));
         assert!(args.list && args.verbose);
         assert_eq!(args.seconds.as_deref(), Some("3"));
+    }
+
+    #[test]
+    fn the_word_after_a_chisel_is_known() {
+        let args = parse("-c a x -cb y -n 5 z -c c -j w").unwrap();
+        assert_eq!(args.chisels, ["a", "b", "c"]);
+        assert_eq!(args.words, ["x", "y", "z", "w"]);
+        assert_eq!(args.chisel_words, [Some(0), Some(1), None]);
+        assert_eq!(parse("w -ca -j").unwrap().chisel_words, [None]);
     }
 
     #[test]

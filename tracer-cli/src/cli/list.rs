@@ -112,18 +112,30 @@ fn describe_json(field: &Field) -> serde_json::Value {
     })
 }
 
-/// A name and beside it a text that is broken between words.
+/// A name of a field or class and its description.
 fn write_row(out: &mut dyn Write, name: &str, text: &str) -> io::Result<()> {
-    write!(out, "{name:INDENT$}")?;
-    let mut column = INDENT;
-    if name.len() >= INDENT {
-        write!(out, "\n{:INDENT$}", "")?;
+    write_beside(out, name, text, INDENT, WIDTH)
+}
+
+/// A name and beside it, from column `indent` on, a text that is broken between words to lines of
+/// `width` columns.
+pub(super) fn write_beside(
+    out: &mut dyn Write,
+    name: &str,
+    text: &str,
+    indent: usize,
+    width: usize,
+) -> io::Result<()> {
+    write!(out, "{name:indent$}")?;
+    let mut column = indent;
+    if name.len() >= indent && !name.is_empty() {
+        write!(out, "\n{:indent$}", "")?;
     }
     for (i, word) in text.split_whitespace().enumerate() {
         let length = word.chars().count();
-        if i > 0 && column + 1 + length > WIDTH {
-            write!(out, "\n{:INDENT$}", "")?;
-            column = INDENT;
+        if i > 0 && column + 1 + length > width {
+            write!(out, "\n{:indent$}", "")?;
+            column = indent;
         } else if i > 0 {
             write!(out, " ")?;
             column += 1;

@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod args;
+mod chisels;
 pub mod doctor;
 pub mod list;
 pub mod plan;

@@ -3,9 +3,12 @@
 //! Everything that can be wrong with the command line is found here, before anything is traced.
 
 use super::args::{Args, Color, TimeMode};
+use super::chisels;
 use super::list::Listing;
 use super::recording;
 use super::selection::Selection;
+use crate::chisel::script::{Description, Script};
+use crate::chisel::{self, ChiselError, Engine};
 use crate::container::Sockets;
 use crate::fields::{ExtractOptions, Field, table};
 use crate::filter::Filter;
@@ -17,6 +20,7 @@ use crate::pipeline::Rules;
 use crate::scap::WriteOptions;
 use crate::schema::EventType;
 use bstr::BString;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -42,6 +46,10 @@ pub enum Plan {
     PrintTemplate(&'static str),
     /// `tracer doctor`
     Doctor,
+    /// `-cl`
+    ListChisels(chisel::script::Surroundings),
+    /// `-i`
+    ChiselInfo(Box<Description>),
     Trace(Box<Trace>),
 }
 
@@ -56,6 +64,8 @@ pub struct Trace {
     pub unbuffered: bool,
     pub statistics: bool,
     pub from: Origin,
+    /// The chisels that take the place of the lines.
+    pub chisels: Option<Engine>,
     /// `None`: nobody is asked about containers.
     pub containers: Option<ContainerPlan>,
 }
@@ -83,6 +93,15 @@ pub enum Origin {
 #[error("{0}")]
 pub struct UsageError(pub(super) String);
 
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    #[error(transparent)]
+    Chisel(#[from] ChiselError),
+}
+
 /// What decides about colours besides the options.
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings {
@@ -91,14 +110,20 @@ pub struct Surroundings {
     pub no_color: bool,
     /// Columns of the terminal.
     pub width: u32,
+    /// Lines of the terminal.
+    pub height: u32,
 }
 
 impl Plan {
-    /// Works out what the arguments mean.
+    /// Works out what the arguments mean. Chisels print to `out`, from here on.
     ///
     /// # Errors
-    /// Numbers out of range, filters and templates with mistakes.
-    pub fn new(args: Args, surroundings: Surroundings) -> Result<Self, UsageError> {
+    /// Numbers out of range, filters and templates with mistakes, chisels that do not want to run.
+    pub fn new(
+        args: Args,
+        surroundings: Surroundings,
+        out: impl FnOnce() -> io::Result<Box<dyn Write>>,
+    ) -> Result<Self, PlanError> {
         if args.list {
             return Ok(Plan::ListFields(match args.json {
                 true => Listing::Json,
@@ -117,7 +142,15 @@ impl Plan {
         if args.print.as_deref() == Some("p") {
             return Ok(Plan::PrintTemplate(DEFAULT_TEMPLATE));
         }
-        Trace::new(args, surroundings).map(|trace| Plan::Trace(Box::new(trace)))
+        let out = || out().map_err(|e| UsageError(format!("standard output: {e}")));
+        if args.list_chisels || args.chisels == ["l"] {
+            return Ok(Plan::ListChisels(chisels::surroundings(&args, surroundings, Box::new(io::sink()))));
+        }
+        if let Some(name) = &args.chisel_info {
+            let given = chisels::surroundings(&args, surroundings, Box::new(io::sink()));
+            return Ok(Plan::ChiselInfo(Box::new(Script::load(name, &given)?.description)));
+        }
+        Trace::new(args, surroundings, out).map(|trace| Plan::Trace(Box::new(trace)))
     }
 }
 
@@ -128,7 +161,11 @@ impl Trace {
         filters.into_iter().flatten().flat_map(Filter::hints).collect()
     }
 
-    fn new(args: Args, surroundings: Surroundings) -> Result<Self, UsageError> {
+    fn new(
+        args: Args,
+        surroundings: Surroundings,
+        out: impl FnOnce() -> Result<Box<dyn Write>, UsageError>,
+    ) -> Result<Self, PlanError> {
         let options = ExtractOptions {
             resolve_names: args.resolve,
             time: match args.time {
@@ -147,7 +184,14 @@ impl Trace {
         let max_events = args.count.as_deref().map(|n| positive("-n", n)).transpose()?;
         let max_time =
             args.seconds.as_deref().map(|n| positive("-M", n)).transpose()?.map(Duration::from_secs);
-        let filter = filter(&args.words.join(" "))?;
+        let chisels = match args.chisels.is_empty() {
+            true => None,
+            false => Some(chisels::engine(&args, surroundings, out()?, options.clone())?),
+        };
+        let filter = match &chisels {
+            Some(engine) => filter(&engine.global_filter())?,
+            None => filter(&args.words.join(" "))?,
+        };
         let (filter, display_filter) = if args.display_filter { (None, filter) } else { (filter, None) };
         let rules = Rules {
             filter,
@@ -161,15 +205,19 @@ impl Trace {
         let template = template(&args, surroundings)?;
         let write = recording::options(&args)?;
         let shows_containers = template.columns().any(|column| is_about_containers(column.field.field));
-        let containers = container_plan(&args, shows_containers || write.is_some())?;
+        let at_once = shows_containers || write.is_some() || chisels.is_some();
+        let containers = container_plan(&args, at_once)?;
         let from = if args.read.is_empty() {
             // What is written has no columns.
             let shown = template.columns().filter(|_| write.is_none()).map(|column| column.field.field);
-            Origin::Live(live_options(&args, rules.filter.as_ref(), shown, &options)?)
+            Origin::Live(match &chisels {
+                None => live_options(&args, rules.filter.as_ref(), shown, &options)?,
+                Some(engine) => chisels::live_options(&args, engine, &options)?,
+            })
         } else {
             Origin::Files(args.read)
         };
-        let format = (!args.quiet && write.is_none()).then(|| match args.json {
+        let format = (!args.quiet && write.is_none() && chisels.is_none()).then(|| match args.json {
             true => Format::Json(JsonObject::new(&template)),
             false => Format::Text(template),
         });
@@ -182,6 +230,7 @@ impl Trace {
             options,
             unbuffered: args.unbuffered,
             statistics: args.verbose,
+            chisels,
         })
     }
 }
@@ -237,7 +286,7 @@ fn template(args: &Args, surroundings: Surroundings) -> Result<Template, UsageEr
     Template::parse(text).map_err(|e| UsageError(e.render(text)))
 }
 
-fn live_options<'a>(
+pub(super) fn live_options<'a>(
     args: &Args,
     filter: Option<&Filter>,
     shown: impl Iterator<Item = &'a Field>,
@@ -283,7 +332,7 @@ fn ring_bytes(text: &str) -> Result<u32, UsageError> {
         .ok_or_else(|| UsageError(format!("--buffer-size needs a size up to 1G, such as 512K, not '{text}'")))
 }
 
-fn filter(text: &str) -> Result<Option<Filter>, UsageError> {
+pub(super) fn filter(text: &str) -> Result<Option<Filter>, UsageError> {
     if text.trim().is_empty() {
         return Ok(None);
     }
@@ -300,15 +349,15 @@ pub(super) fn positive(option: &str, text: &str) -> Result<u64, UsageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
 
-    const TERMINAL: Surroundings = Surroundings { stdout_is_terminal: true, no_color: false, width: 80 };
+    const TERMINAL: Surroundings =
+        Surroundings { stdout_is_terminal: true, no_color: false, width: 80, height: 25 };
     const PIPE: Surroundings = Surroundings { stdout_is_terminal: false, ..TERMINAL };
 
     fn plan(words: &[&str], surroundings: Surroundings) -> Result<Plan, String> {
         let args =
-            Args::try_parse_from(std::iter::once(&"tracer").chain(words)).map_err(|e| e.to_string())?;
-        Plan::new(args, surroundings).map_err(|e| e.to_string())
+            Args::from_command_line(std::iter::once(&"tracer").chain(words)).map_err(|e| e.to_string())?;
+        Plan::new(args, surroundings, || Ok(Box::new(io::sink()))).map_err(|e| e.to_string())
     }
 
     fn trace(words: &[&str], surroundings: Surroundings) -> Trace {

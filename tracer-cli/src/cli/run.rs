@@ -1,8 +1,9 @@
 //! Does what the plan says and turns the outcome into messages and an exit status.
 
 use super::args::Args;
-use super::list;
-use super::plan::{Origin, Plan, Surroundings, Trace};
+use super::plan::{Origin, Plan, PlanError, Surroundings, Trace};
+use super::{chisels, list};
+use crate::chisel::ErrorKind as Fault;
 use crate::container::{Lookup, LookupOptions};
 use crate::live::LiveSource;
 use crate::live::probe::losses;
@@ -13,7 +14,6 @@ use crate::pipeline::Pipeline;
 use crate::scap::{CaptureSource, CaptureWriter};
 use crate::source::Source;
 use crate::state::inspector::Inspector;
-use clap::Parser;
 use clap::error::ErrorKind;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use std::fs::File;
@@ -32,21 +32,25 @@ static STOP: AtomicBool = AtomicBool::new(false);
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::from_command_line(std::env::args_os()) {
         Ok(args) => args,
         Err(e) => return report_parse_error(&e),
     };
-    let plan = match Plan::new(args, surroundings()) {
+    let plan = match Plan::new(args, surroundings(), || Ok(Box::new(stdout()?))) {
         Ok(plan) => plan,
+        Err(PlanError::Chisel(e)) if e.kind == Fault::Exit => return ExitCode::SUCCESS,
         Err(e) => {
             complain(&e.to_string());
-            return ExitCode::from(USAGE);
+            let failed = matches!(&e, PlanError::Chisel(e) if e.kind == Fault::Failure);
+            return ExitCode::from(if failed { FAILED } else { USAGE });
         }
     };
     let result = match plan {
         Plan::ListFields(listing) => print(|out| list::fields(out, listing)),
         Plan::ListEvents => print(|out| list::events(out)),
         Plan::PrintTemplate(text) => print(|out| writeln!(out, "{text}")),
+        Plan::ListChisels(surroundings) => print(|out| chisels::list(out, &surroundings)),
+        Plan::ChiselInfo(chisel) => print(|out| chisels::info(out, &chisel)),
         Plan::Doctor => return super::doctor::main(),
         Plan::Trace(plan) => {
             for hint in plan.hints() {
@@ -89,7 +93,12 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
     });
     source.load_state(&mut inspector.state)?;
 
-    let mut sink: Box<dyn Sink> = match (plan.write, plan.format) {
+    let mut engine = plan.chisels;
+    if let Some(engine) = &mut engine {
+        engine.start(&inspector.state);
+    }
+    let mut sink: Box<dyn Sink + '_> = match (plan.write, plan.format) {
+        _ if let Some(engine) = &mut engine => Box::new(engine),
         (Some(options), _) => Box::new(CaptureWriter::new(options).map_err(anyhow::Error::msg)?),
         // Not `io::stdout()`: its own buffer looks for line ends, which the sink's need not.
         (None, Some(format)) => Box::new(Lines::new(stdout()?, format, plan.options, plan.unbuffered)),
@@ -101,6 +110,9 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
     }
     let result = pipeline.run(source.as_mut(), &mut inspector, sink.as_mut(), &STOP);
 
+    drop(sink);
+    let ended = engine.as_mut().map_or(Ok(()), |engine| engine.end(&inspector.state));
+
     let counts = source.counts();
     let printed = pipeline.summary().map_or(Ok(()), |summary| print(|out| summary.write(out)));
     if plan.statistics {
@@ -110,7 +122,13 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
         complain(&loss);
     }
     result?;
-    printed
+    ended?;
+    match engine.as_ref().map_or(0, |engine| engine.errors().len()) {
+        0 => printed,
+        // Each has been reported when it happened.
+        1 => Err(anyhow::anyhow!("a chisel failed")),
+        n => Err(anyhow::anyhow!("{n} chisels failed")),
+    }
 }
 
 /// Ends the run at the first SIGINT or SIGTERM, and the program at the second.
@@ -169,17 +187,19 @@ fn report_parse_error(error: &clap::Error) -> ExitCode {
 }
 
 fn surroundings() -> Surroundings {
+    let (width, height) = terminal_size().unwrap_or((80, 25));
     Surroundings {
         stdout_is_terminal: io::stdout().is_terminal(),
         no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
-        width: terminal_width().unwrap_or(80),
+        width,
+        height,
     }
 }
 
-/// Columns of the terminal on standard output.
-fn terminal_width() -> Option<u32> {
+/// Columns and lines of the terminal on standard output.
+fn terminal_size() -> Option<(u32, u32)> {
     let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: TIOCGWINSZ writes one `winsize` to the address, which is valid for the whole call.
     let done = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
-    (done == 0 && size.ws_col > 0).then(|| u32::from(size.ws_col))
+    (done == 0 && size.ws_col > 0).then(|| (u32::from(size.ws_col), u32::from(size.ws_row)))
 }

@@ -1,0 +1,80 @@
+//! What a chisel asked for, and what all chisels of a run share.
+
+use crate::fields::{FieldRef, table::BufferMode};
+use crate::filter::Filter;
+use crate::output::json::JsonObject;
+use crate::output::template::Template;
+use bstr::BString;
+use std::cell::{Cell, RefCell};
+
+/// What one chisel asked for.
+#[derive(Default)]
+pub struct Requests {
+    /// Those of `chisel.request_field`; a handle is the place in this list, from 1.
+    pub fields: RefCell<Vec<FieldRef>>,
+    /// `chisel.set_filter`.
+    pub filter: RefCell<Option<Filter>>,
+    /// `chisel.set_event_formatter`.
+    pub format: RefCell<Option<LineFormat>>,
+    pub interval: Cell<Option<Interval>>,
+    /// `chisel.exec`: the chisel that takes the place of this one, with its arguments.
+    pub exec: RefCell<Option<(String, Vec<BString>)>>,
+    /// The text of a field on its way to Lua.
+    pub text: RefCell<Vec<u8>>,
+    /// Text of traced programs loses what a terminal would act on.
+    pub for_terminal: bool,
+}
+
+impl Requests {
+    /// None yet.
+    pub fn new(run: &Run) -> Self {
+        Self { for_terminal: run.is_terminal, ..Self::default() }
+    }
+}
+
+/// How the line of an event looks.
+pub enum LineFormat {
+    Text(Template),
+    Json(JsonObject),
+}
+
+/// When `on_interval` is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interval {
+    /// ns.
+    pub length: u64,
+    /// Also for intervals without events.
+    pub precise: bool,
+}
+
+/// What the command line says, and what chisels want of the run as a whole.
+#[derive(Default)]
+pub struct Run {
+    pub is_live: bool,
+    /// Standard output is a terminal.
+    pub is_terminal: bool,
+    /// Columns and lines of the terminal, when it has any.
+    pub terminal_size: Option<(u32, u32)>,
+    /// The filter of the command line as text, empty when there is none.
+    pub filter: RefCell<String>,
+    /// The capture file, empty when live.
+    pub source_name: String,
+    pub json: bool,
+    /// One of `-pc`, `-pk`, `-pm`.
+    pub containers: bool,
+    /// `--allow-chisel-io`.
+    pub allow_io: bool,
+    /// `sysdig.set_snaplen`: the largest that was asked for, bytes.
+    pub snaplen: Cell<Option<u32>>,
+    /// `sysdig.set_output_format`.
+    pub buffer_mode: Cell<Option<BufferMode>>,
+    /// `sysdig.set_filter`.
+    pub extra_filter: RefCell<Option<String>>,
+    /// `sysdig.end_capture`.
+    pub ended: Cell<bool>,
+    /// `sysdig.run_app`: the arguments of another run, after this one.
+    pub run_again: RefCell<Option<Vec<BString>>>,
+    /// ns since the epoch, 0 before there is one.
+    pub first_ts: Cell<u64>,
+    pub last_ts: Cell<u64>,
+}
