@@ -99,6 +99,37 @@ pub struct Args {
     #[arg(short = 'W', long = "limit", value_name = "COUNT", requires = "write", help_heading = "Recording")]
     pub file_limit: Option<String>,
 
+    /// Keep all files below so many bytes, such as 20G: older ones make room
+    ///
+    /// Without -C, -G or -e there are at least four files.
+    #[arg(long, value_name = "SIZE", requires = "write", help_heading = "Recording")]
+    pub max_total: Option<String>,
+
+    /// Keep the last 512M or 10m in memory, and write them when asked: a flight recorder
+    ///
+    /// K, M and G are sizes, s, m and h times. SIGUSR1, an event of --dump-on and the end of the run write what is there to
+    /// a file of its own, with a number at the end of its name or the codes of strftime in it; then it goes on.
+    #[arg(
+        long,
+        value_name = "SIZE|TIME",
+        requires = "write",
+        conflicts_with_all = ["file_size", "file_seconds", "file_events"],
+        help_heading = "Recording"
+    )]
+    pub ring: Option<String>,
+
+    /// Write what --ring keeps when an event passes this filter
+    #[arg(long, value_name = "FILTER", requires = "ring", help_heading = "Recording")]
+    pub dump_on: Option<String>,
+
+    /// … and so many seconds after it [default: 1]
+    #[arg(long, value_name = "SECONDS", requires = "dump_on", help_heading = "Recording")]
+    pub dump_after: Option<u32>,
+
+    /// Apply the filter also to the list of processes that the file begins with
+    #[arg(long, requires = "read", help_heading = "Recording")]
+    pub filter_proclist: bool,
+
     /// Write over files that are there already
     #[arg(long, requires = "write", help_heading = "Recording")]
     pub overwrite: bool,

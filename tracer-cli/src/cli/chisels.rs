@@ -124,7 +124,7 @@ pub fn live_options(
         .filter(|text| !text.trim().is_empty())
         .map(|text| format!("({text})"))
         .collect();
-    let filter = plan::filter(&both.join(" and "))?;
+    let filter = plan::compile(&both.join(" and "))?;
     let mut live = plan::live_options(args, filter.as_ref(), engine.fields().into_iter(), options)?;
     if let Some(wanted) = engine.run().snaplen.get() {
         live.probe.snaplen = live.probe.snaplen.max(wanted.min(MAX_SNAPLEN));

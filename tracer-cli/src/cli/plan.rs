@@ -60,6 +60,10 @@ pub struct Trace {
     pub format: Option<Format>,
     /// The capture to be written, instead of showing anything.
     pub write: Option<WriteOptions>,
+    /// Which threads the capture lists, all without it.
+    pub listed: Option<Filter>,
+    /// Which events are a reason to write what is kept in memory.
+    pub dump_on: Option<Filter>,
     pub options: ExtractOptions,
     pub unbuffered: bool,
     pub statistics: bool,
@@ -189,8 +193,8 @@ impl Trace {
             false => Some(chisels::engine(&args, surroundings, out()?, options.clone())?),
         };
         let filter = match &chisels {
-            Some(engine) => filter(&engine.global_filter())?,
-            None => filter(&args.words.join(" "))?,
+            Some(engine) => compile(&engine.global_filter())?,
+            None => compile(&args.words.join(" "))?,
         };
         let (filter, display_filter) = if args.display_filter { (None, filter) } else { (filter, None) };
         let rules = Rules {
@@ -207,6 +211,14 @@ impl Trace {
         let shows_containers = template.columns().any(|column| is_about_containers(column.field.field));
         let at_once = shows_containers || write.is_some() || chisels.is_some();
         let containers = container_plan(&args, at_once)?;
+        let listed = match args.filter_proclist {
+            true => Some(
+                compile(&args.words.join(" "))?
+                    .ok_or_else(|| UsageError("--filter-proclist needs a filter".to_owned()))?,
+            ),
+            false => None,
+        };
+        let dump_on = args.dump_on.as_deref().map(compile).transpose()?.flatten();
         let from = if args.read.is_empty() {
             // What is written has no columns.
             let shown = template.columns().filter(|_| write.is_none()).map(|column| column.field.field);
@@ -225,6 +237,8 @@ impl Trace {
             rules,
             format,
             write,
+            listed,
+            dump_on,
             from,
             containers,
             options,
@@ -317,22 +331,24 @@ pub(super) fn live_options<'a>(
 fn ring_bytes(text: &str) -> Result<u32, UsageError> {
     const SMALLEST: u64 = 64 << 10;
     const LARGEST: u64 = 1 << 30;
+    bytes(text)
+        .filter(|n| (1..=LARGEST).contains(n))
+        .and_then(|n| u32::try_from(n.max(SMALLEST).next_power_of_two()).ok())
+        .ok_or_else(|| UsageError(format!("--buffer-size needs a size up to 1G, such as 512K, not '{text}'")))
+}
+
+/// A number of bytes, with K, M or G for powers of 1024.
+pub(super) fn bytes(text: &str) -> Option<u64> {
     let (digits, shift) = match text.char_indices().last() {
         Some((at, 'k' | 'K')) => (&text[..at], 10),
         Some((at, 'm' | 'M')) => (&text[..at], 20),
         Some((at, 'g' | 'G')) => (&text[..at], 30),
         _ => (text, 0),
     };
-    digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|n| n.checked_mul(1 << shift))
-        .filter(|n| (1..=LARGEST).contains(n))
-        .and_then(|n| u32::try_from(n.max(SMALLEST).next_power_of_two()).ok())
-        .ok_or_else(|| UsageError(format!("--buffer-size needs a size up to 1G, such as 512K, not '{text}'")))
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
-pub(super) fn filter(text: &str) -> Result<Option<Filter>, UsageError> {
+pub(super) fn compile(text: &str) -> Result<Option<Filter>, UsageError> {
     if text.trim().is_empty() {
         return Ok(None);
     }

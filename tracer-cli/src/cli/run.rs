@@ -2,7 +2,7 @@
 
 use super::args::Args;
 use super::plan::{Origin, Plan, PlanError, Surroundings, Trace};
-use super::{chisels, list};
+use super::{chisels, list, recording};
 use crate::chisel::ErrorKind as Fault;
 use crate::container::{Lookup, LookupOptions};
 use crate::live::LiveSource;
@@ -99,7 +99,19 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
     }
     let mut sink: Box<dyn Sink + '_> = match (plan.write, plan.format) {
         _ if let Some(engine) = &mut engine => Box::new(engine),
-        (Some(options), _) => Box::new(CaptureWriter::new(options).map_err(anyhow::Error::msg)?),
+        (Some(options), _) => {
+            if options.ring.is_some() {
+                on_signal(Signal::SIGUSR1, SaFlags::empty(), dump)?;
+            }
+            let mut writer = CaptureWriter::new(options).map_err(anyhow::Error::msg)?;
+            if let Some(filter) = plan.listed {
+                writer.list_only(recording::thread_test(filter));
+            }
+            if let Some(filter) = plan.dump_on {
+                writer.dump_on(recording::trigger(filter));
+            }
+            Box::new(writer)
+        }
         // Not `io::stdout()`: its own buffer looks for line ends, which the sink's need not.
         (None, Some(format)) => Box::new(Lines::new(stdout()?, format, plan.options, plan.unbuffered)),
         (None, None) => Box::new(Silent),
@@ -133,15 +145,26 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
 
 /// Ends the run at the first SIGINT or SIGTERM, and the program at the second.
 fn stop_on_signals() -> io::Result<()> {
-    extern "C" fn stop(_: libc::c_int) {
-        STOP.store(true, Ordering::Relaxed);
-    }
-    // No SA_RESTART: a source that waits is to wake up.
-    let action = SigAction::new(SigHandler::Handler(stop), SaFlags::SA_RESETHAND, SigSet::empty());
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
-        // SAFETY: the handler only stores to an atomic, which is allowed at any moment.
-        unsafe { sigaction(signal, &action) }?;
+        on_signal(signal, SaFlags::SA_RESETHAND, stop)?;
     }
+    Ok(())
+}
+
+extern "C" fn stop(_: libc::c_int) {
+    STOP.store(true, Ordering::Relaxed);
+}
+
+extern "C" fn dump(_: libc::c_int) {
+    recording::DUMP.store(true, Ordering::Relaxed);
+}
+
+/// Sets a handler, which may do nothing but store to an atomic.
+fn on_signal(signal: Signal, flags: SaFlags, handler: extern "C" fn(libc::c_int)) -> io::Result<()> {
+    // No SA_RESTART: a source that waits is to wake up.
+    let action = SigAction::new(SigHandler::Handler(handler), flags, SigSet::empty());
+    // SAFETY: both handlers of this program only store to an atomic, which is allowed at any moment.
+    unsafe { sigaction(signal, &action) }?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! The queue is bounded. When it is full the recorder waits; what the kernel then has no room for
 //! is counted where all lost events are, by the probe.
 
+use super::flight_ring::{self, FlightRing, RingSize};
 use super::frame_file::FrameFile;
 use super::pack::{Codec, Packer};
 use std::io;
@@ -23,6 +24,10 @@ enum Job {
     Frame(Frame),
     /// No event came into the file.
     Remove,
+    /// Frames are kept in memory, those from here on in a new segment.
+    Segment(Arc<Filling>),
+    /// What is kept in memory is to be written into this file, and is no longer kept.
+    Dump(FrameFile),
 }
 
 /// Whole blocks.
@@ -30,6 +35,8 @@ struct Frame {
     blocks: Vec<u8>,
     /// Events in them.
     events: u64,
+    /// Time of the last one.
+    until: u64,
 }
 
 /// What the thread has done.
@@ -70,13 +77,18 @@ pub(super) struct FrameQueue {
 impl FrameQueue {
     /// # Errors
     /// The thread or its compressor cannot be made.
-    pub fn new(codec: Codec) -> io::Result<Self> {
+    ///
+    /// With a `ring` frames are kept in memory.
+    pub fn new(codec: Codec, ring: Option<RingSize>) -> io::Result<Self> {
         let (jobs, take_jobs) = sync_channel(WAITING);
         let (give_empty, empty) = sync_channel(WAITING + 1);
         let progress = Arc::new(Progress::default());
+        let ring = ring.map(FlightRing::new);
         let mut worker = Worker {
             packer: Packer::new(codec)?,
             file: None,
+            ring,
+            dump: None,
             filling: Arc::default(),
             progress: Arc::clone(&progress),
             give_empty,
@@ -92,13 +104,26 @@ impl FrameQueue {
         self.send(Job::Open(file, Arc::clone(&self.filling)));
     }
 
-    /// Hands `blocks` over, with so many events in them, and leaves an empty buffer in their place.
-    pub fn frame(&mut self, blocks: &mut Vec<u8>, events: u64) {
+    /// Frames are kept in memory, in a new segment from here on.
+    pub fn segment(&mut self) {
+        self.sent = 0;
+        self.filling = Arc::default();
+        self.send(Job::Segment(Arc::clone(&self.filling)));
+    }
+
+    /// Writes what is in memory into `file`; it is no longer kept.
+    pub fn dump(&mut self, file: FrameFile) {
+        self.send(Job::Dump(file));
+    }
+
+    /// Hands `blocks` over, with so many events in them, the last of time `until`, and leaves an empty buffer in
+    /// their place.
+    pub fn frame(&mut self, blocks: &mut Vec<u8>, events: u64, until: u64) {
         let mut next = self.empty.try_recv().unwrap_or_else(|_| Vec::with_capacity(blocks.capacity()));
         next.clear();
         self.sent += blocks.len() as u64;
         let blocks = std::mem::replace(blocks, next);
-        self.send(Job::Frame(Frame { blocks, events }));
+        self.send(Job::Frame(Frame { blocks, events, until }));
     }
 
     /// Removes the present file.
@@ -122,6 +147,11 @@ impl FrameQueue {
     /// Bytes of blocks that were handed over for the present file.
     pub fn sent(&self) -> u64 {
         self.sent
+    }
+
+    /// Bytes that are not in the file yet, before they are compressed.
+    pub fn waiting(&self) -> u64 {
+        self.sent.saturating_sub(self.filling.unpacked.load(Ordering::Relaxed))
     }
 
     /// Bytes that the present file will have when all that was sent is in it: what waits is taken to
@@ -160,6 +190,9 @@ impl Drop for FrameQueue {
 struct Worker {
     packer: Packer,
     file: Option<FrameFile>,
+    ring: Option<FlightRing>,
+    /// Writes what was in memory, so that the ring goes on meanwhile.
+    dump: Option<JoinHandle<Result<(), Failure>>>,
     filling: Arc<Filling>,
     progress: Arc<Progress>,
     give_empty: SyncSender<Vec<u8>>,
@@ -169,33 +202,88 @@ impl Worker {
     /// Works until nobody sends more or something cannot be written.
     fn run(&mut self, jobs: &Receiver<Job>) -> Option<Failure> {
         while let Ok(job) = jobs.recv() {
-            if let Err(cause) = self.work(job) {
-                self.progress.failed.store(true, Ordering::Relaxed);
-                let path = self.file.as_ref().map(|file| file.path.clone()).unwrap_or_default();
-                if let Some(file) = self.file.take().filter(|file| file.len() == 0) {
-                    file.remove();
-                }
-                return Some(Failure { path, cause });
+            let failure = match self.work(job) {
+                Ok(()) => continue,
+                Err(failure) => failure,
+            };
+            self.progress.failed.store(true, Ordering::Relaxed);
+            if let Some(file) = self.file.take().filter(|file| file.len() == 0) {
+                file.remove();
             }
+            return Some(failure);
         }
-        None
+        self.end_dump().err()
     }
 
-    fn work(&mut self, job: Job) -> io::Result<()> {
+    fn work(&mut self, job: Job) -> Result<(), Failure> {
+        match job {
+            Job::Dump(file) => self.dump(file),
+            job => self.write(job).map_err(|cause| {
+                let path = self.file.as_ref().map(|file| file.path.clone()).unwrap_or_default();
+                Failure { path, cause }
+            }),
+        }
+    }
+
+    /// Writes what is in memory, in a thread of its own, one after the other.
+    fn dump(&mut self, mut file: FrameFile) -> Result<(), Failure> {
+        self.end_dump()?;
+        let Some(ring) = &mut self.ring else { return Ok(()) };
+        let segments = ring.take();
+        let progress = Arc::clone(&self.progress);
+        let path = file.path.clone();
+        let write = move || {
+            let (events, result) = flight_ring::write(&mut file, segments);
+            progress.events.fetch_add(events, Ordering::Relaxed);
+            result.map_err(|cause| {
+                let path = file.path.clone();
+                if file.len() == 0 {
+                    file.remove();
+                }
+                Failure { path, cause }
+            })
+        };
+        let thread = thread::Builder::new().name("dump".to_owned()).spawn(write);
+        self.dump = Some(thread.map_err(|cause| Failure { path, cause })?);
+        Ok(())
+    }
+
+    /// Waits until what was to be dumped is in its file.
+    fn end_dump(&mut self) -> Result<(), Failure> {
+        let Some(thread) = self.dump.take() else { return Ok(()) };
+        thread.join().unwrap_or_else(|_| {
+            let cause = io::Error::other("the thread that writes it broke down");
+            Err(Failure { path: PathBuf::new(), cause })
+        })
+    }
+
+    fn write(&mut self, job: Job) -> io::Result<()> {
         match job {
             Job::Open(file, filling) => {
                 self.file = Some(file);
                 self.filling = filling;
             }
-            Job::Frame(Frame { blocks, events }) => {
-                let Some(file) = &mut self.file else { return Ok(()) };
-                file.append(self.packer.pack(&blocks)?)?;
-                self.progress.events.fetch_add(events, Ordering::Relaxed);
-                self.filling.bytes.store(file.len(), Ordering::Relaxed);
+            Job::Frame(Frame { blocks, events, until }) => {
+                let frame = self.packer.pack(&blocks)?;
+                if let Some(ring) = &mut self.ring {
+                    ring.push(frame, events, until);
+                    self.filling.bytes.fetch_add(frame.len() as u64, Ordering::Relaxed);
+                } else if let Some(file) = &mut self.file {
+                    file.append(frame)?;
+                    self.progress.events.fetch_add(events, Ordering::Relaxed);
+                    self.filling.bytes.store(file.len(), Ordering::Relaxed);
+                }
                 self.filling.unpacked.fetch_add(blocks.len() as u64, Ordering::Relaxed);
                 // There is room for all buffers there are; if there were none, this one would be freed.
                 let _ = self.give_empty.try_send(blocks);
             }
+            Job::Segment(filling) => {
+                self.filling = filling;
+                if let Some(ring) = &mut self.ring {
+                    ring.begin();
+                }
+            }
+            Job::Dump(_) => {}
             Job::Remove => {
                 if let Some(file) = self.file.take() {
                     file.remove();

@@ -20,7 +20,12 @@ pub struct Rotation {
     pub events: Option<u64>,
     /// Files that are kept; older ones make room (`-W`).
     pub files: Option<u64>,
+    /// Bytes of all files that are kept; older ones make room (`--max-total`).
+    pub total: Option<u64>,
 }
+
+/// Files that share the bytes of all, at least.
+const SHARES: u64 = 4;
 
 /// How full the present file is.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,7 +38,7 @@ pub(super) struct Fill {
 
 impl Rotation {
     fn is_wanted(&self) -> bool {
-        self.bytes.is_some() || self.seconds.is_some() || self.events.is_some()
+        self.bytes.is_some() || self.seconds.is_some() || self.events.is_some() || self.total.is_some()
     }
 
     /// Whether an event of time `ts` is to be the first of a new file.
@@ -43,6 +48,7 @@ impl Rotation {
         fill.events > 0
             && (self.events.is_some_and(|max| fill.events >= max)
                 || self.bytes.is_some_and(|max| fill.bytes > max)
+                || self.total.is_some_and(|max| fill.bytes > max / SHARES)
                 || self
                     .seconds
                     .is_some_and(|max| ts.saturating_sub(fill.since) >= max.saturating_mul(NS_PER_S)))
@@ -54,6 +60,8 @@ impl Rotation {
 pub(super) struct Names {
     base: PathBuf,
     rotation: Rotation,
+    /// There is a file for each dump of what is in memory.
+    dumps: bool,
     zone: TimeZone,
     next: u64,
     /// Files of this run that were not removed, oldest first.
@@ -63,18 +71,21 @@ pub(super) struct Names {
 impl Names {
     /// # Errors
     /// The name has time codes that mean nothing.
-    pub fn new(base: PathBuf, rotation: Rotation) -> Result<Self, String> {
-        let names = Self { base, rotation, zone: TimeZone::system(), next: 0, made: VecDeque::new() };
+    pub fn new(base: PathBuf, rotation: Rotation, dumps: bool) -> Result<Self, String> {
+        let names = Self { base, rotation, dumps, zone: TimeZone::system(), next: 0, made: VecDeque::new() };
         if names.has_time() {
             names.with_time(0)?;
         }
         Ok(names)
     }
 
+    fn has_several(&self) -> bool {
+        self.dumps || self.rotation.is_wanted()
+    }
+
     /// Whether the name of each file tells its time.
     fn has_time(&self) -> bool {
-        self.rotation.seconds.is_some()
-            && self.rotation.events.is_none()
+        (self.dumps || self.rotation.seconds.is_some() && self.rotation.events.is_none())
             && self.base.as_os_str().as_encoded_bytes().contains(&b'%')
     }
 
@@ -90,7 +101,7 @@ impl Names {
     pub fn next(&mut self, ts: u64) -> PathBuf {
         let index = self.rotation.files.map_or(self.next, |files| self.next % files.max(1));
         self.next += 1;
-        if !self.rotation.is_wanted() {
+        if !self.has_several() {
             return self.base.clone();
         }
         let has_time = self.has_time();
@@ -127,7 +138,23 @@ impl Names {
         self.forget(&path);
         self.made.push_back(path);
         let files = usize::try_from(self.rotation.files?).unwrap_or(usize::MAX);
-        if self.rotation.is_wanted() && self.made.len() > files { self.made.pop_front() } else { None }
+        if self.has_several() && self.made.len() > files { self.made.pop_front() } else { None }
+    }
+
+    /// Forgets the oldest files until there is room for `more` bytes; returns those that are to be removed. The present
+    /// file stays.
+    pub fn make_room(&mut self, more: u64) -> Vec<PathBuf> {
+        let mut removed = Vec::new();
+        let Some(most) = self.rotation.total else { return removed };
+        // One that somebody else has removed takes no room.
+        let len = |path: &PathBuf| path.metadata().map_or(0, |meta| meta.len());
+        let mut total = self.made.iter().map(len).fold(more, u64::saturating_add);
+        while total > most && self.made.len() > 1 {
+            let Some(oldest) = self.made.pop_front() else { break };
+            total = total.saturating_sub(len(&oldest));
+            removed.push(oldest);
+        }
+        removed
     }
 
     /// The file was removed.
@@ -147,7 +174,7 @@ mod tests {
     use super::*;
 
     fn names(base: &str, rotation: Rotation, count: usize) -> Vec<String> {
-        let mut names = Names::new(base.into(), rotation).unwrap();
+        let mut names = Names::new(base.into(), rotation, false).unwrap();
         names.zone = TimeZone::UTC;
         let mut all = Vec::new();
         for i in 0..count as u64 {
@@ -192,7 +219,7 @@ mod tests {
     #[test]
     fn the_oldest_makes_room() {
         let rotation = Rotation { seconds: Some(1), files: Some(2), ..Rotation::default() };
-        let mut names = Names::new("%s".into(), rotation).unwrap();
+        let mut names = Names::new("%s".into(), rotation, false).unwrap();
         let mut removed = Vec::new();
         for ts in 1..=4 {
             let name = names.next(ts * NS_PER_S);
@@ -200,6 +227,21 @@ mod tests {
         }
         assert_eq!(removed, [Path::new("1"), Path::new("2")]);
         assert!(names.is_own(Path::new("4")) && !names.is_own(Path::new("2")));
+    }
+
+    #[test]
+    fn dumps_have_numbers_or_times() {
+        let names = |base: &str| {
+            let mut names = Names::new(base.into(), Rotation::default(), true).unwrap();
+            names.zone = TimeZone::UTC;
+            [57, 58, 58].map(|seconds| {
+                let name = names.next(seconds * NS_PER_S);
+                names.made(name.clone());
+                name
+            })
+        };
+        assert_eq!(names("o"), ["o0", "o1", "o2"].map(PathBuf::from));
+        assert_eq!(names("o%S"), ["o57", "o58", "o581"].map(PathBuf::from));
     }
 
     #[test]
@@ -220,7 +262,7 @@ mod tests {
     #[test]
     fn wrong_time_codes_are_found_at_the_start() {
         let rotation = Rotation { seconds: Some(1), ..Rotation::default() };
-        assert!(Names::new("a-%!".into(), rotation).is_err());
-        assert!(Names::new("a-%!".into(), Rotation::default()).is_ok());
+        assert!(Names::new("a-%!".into(), rotation, false).is_err());
+        assert!(Names::new("a-%!".into(), Rotation::default(), false).is_ok());
     }
 }

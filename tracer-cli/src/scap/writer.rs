@@ -6,6 +6,7 @@
 //! their own.
 
 use super::compat;
+use super::flight_ring::{RingSize, SEGMENTS};
 use super::frame_file::FrameFile;
 use super::frame_queue::{Failure, FrameQueue};
 use super::pack::Codec;
@@ -22,7 +23,8 @@ use crate::state::{Context, State};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A frame is written when so many bytes are in the buffer: compression is the better the more it
 /// sees; without it, what does not fit on a full disk is the less.
@@ -51,11 +53,26 @@ pub struct WriteOptions {
     /// Not every event comes to the writer or is written, so that it must find out what readers are not told.
     pub is_partial: bool,
     pub redaction: Redaction,
+    /// Keep the end of the stream in memory and write it when it is asked for.
+    pub ring: Option<Ring>,
     /// No events for the beginnings of system calls.
     pub exit_only: bool,
     /// Files that are being read: they are never written over.
     pub inputs: Vec<PathBuf>,
 }
+
+/// What of the stream is kept in memory, and when it becomes a file (`--ring`). In any case at the end.
+#[derive(Debug, Clone, Copy)]
+pub struct Ring {
+    pub size: RingSize,
+    /// ns of event time that are kept after an event that is a reason.
+    pub after: u64,
+    /// Set when somebody asks for it.
+    pub request: &'static AtomicBool,
+}
+
+/// Says whether an event is a reason to write what is in memory.
+pub type Trigger = Box<dyn FnMut(&Context<'_>) -> bool>;
 
 /// Writes capture files.
 pub struct CaptureWriter {
@@ -82,6 +99,14 @@ pub struct CaptureWriter {
     /// What a reader of the present file knows, where that may be less than is known.
     replica: Option<Replica>,
     listed: Option<ThreadTest>,
+    /// When a new file, or with a ring a new segment in memory, begins.
+    rotation: Rotation,
+    trigger: Option<Trigger>,
+    /// When what is in memory is to be written, ns since the epoch.
+    dump_at: Option<u64>,
+    /// Events in memory.
+    in_memory: u64,
+    last_ts: u64,
     redacted: Vec<u8>,
     /// Events since the state was written last.
     in_section: u64,
@@ -99,7 +124,7 @@ impl WriteOptions {
     /// # Errors
     /// The file name has time codes that mean nothing.
     pub fn check(&self) -> Result<(), String> {
-        Names::new(self.path.clone(), self.rotation).map(|_| ())
+        Names::new(self.path.clone(), self.rotation, self.ring.is_some()).map(|_| ())
     }
 }
 
@@ -108,8 +133,20 @@ impl CaptureWriter {
     /// As [`WriteOptions::check`]; or there is no memory for another thread.
     pub fn new(options: WriteOptions) -> Result<Self, String> {
         Ok(Self {
-            names: Names::new(options.path.clone(), options.rotation)?,
-            queue: FrameQueue::new(options.codec).map_err(|e| format!("-w: {e}"))?,
+            names: Names::new(options.path.clone(), options.rotation, options.ring.is_some())?,
+            queue: FrameQueue::new(options.codec, options.ring.map(|ring| ring.size))
+                .map_err(|e| format!("-w: {e}"))?,
+            rotation: match options.ring.map(|ring| ring.size) {
+                None => options.rotation,
+                Some(RingSize::Bytes(all)) => Rotation { bytes: Some(all / SEGMENTS), ..Rotation::default() },
+                Some(RingSize::Seconds(all)) => {
+                    Rotation { seconds: Some((all / SEGMENTS).max(1)), ..Rotation::default() }
+                }
+            },
+            trigger: None,
+            dump_at: None,
+            in_memory: 0,
+            last_ts: 0,
             options,
             file: None,
             blocks: Vec::with_capacity(FRAME + FRAME / 8),
@@ -136,6 +173,11 @@ impl CaptureWriter {
         self.listed = Some(listed);
     }
 
+    /// Writes what is in memory when an event is a reason to.
+    pub fn dump_on(&mut self, trigger: Trigger) {
+        self.trigger = Some(trigger);
+    }
+
     #[inline]
     fn put(&mut self, context: &Context<'_>, state_only: bool) -> io::Result<()> {
         let event = context.event;
@@ -156,6 +198,13 @@ impl CaptureWriter {
                 let params = params.get(..event.params.len()).unwrap_or(&params);
                 encode(&mut self.blocks, &Event { params, ..*event }, state_only, self.options.exit_only);
             }
+        }
+        self.last_ts = event.ts;
+        if let Some(trigger) = &mut self.trigger
+            && self.dump_at.is_none()
+            && trigger(context)
+        {
+            self.dump_at = Some(event.ts.saturating_add(self.options.ring.map_or(0, |ring| ring.after)));
         }
         self.waiting += 1;
         self.in_section += 1;
@@ -185,7 +234,12 @@ impl CaptureWriter {
         if self.file.is_some() && !self.blocks.is_empty() {
             let events = std::mem::take(&mut self.waiting);
             self.sent += events;
-            self.queue.frame(&mut self.blocks, events);
+            self.in_memory += events;
+            for oldest in self.names.make_room(self.queue.waiting() + self.blocks.len() as u64) {
+                // One that somebody else has removed is gone as well.
+                let _ = std::fs::remove_file(oldest);
+            }
+            self.queue.frame(&mut self.blocks, events, self.last_ts);
             self.notes_at = 0;
             self.fill.bytes = self.queue.file_len();
         }
@@ -199,7 +253,10 @@ impl CaptureWriter {
         let (written, failure) = self.queue.finish();
         let Some(Failure { path, cause }) = failure else { return Ok(()) };
         let lost = (self.sent + self.waiting).saturating_sub(written);
-        let message = format!("{}: {cause}; {written} events are written, {lost} are not", path.display());
+        let message = match self.options.ring {
+            None => format!("{}: {cause}; {written} events are written, {lost} are not", path.display()),
+            Some(_) => format!("{}: {cause}; {written} events are in dumps", path.display()),
+        };
         Err(io::Error::new(cause.kind(), message))
     }
 
@@ -209,22 +266,69 @@ impl CaptureWriter {
             && self.replica.as_ref().is_some_and(|replica| replica.knows(event.tid))
     }
 
-    /// Opens the next file.
-    fn open(&mut self, ts: u64) -> io::Result<()> {
+    /// Makes the next file.
+    fn create(&mut self, ts: u64) -> io::Result<FrameFile> {
         let path = self.names.next(ts);
         let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
         if self.options.inputs.iter().any(|input| is_same(input, &path)) {
             return Err(named(io::Error::other("this file is being read")));
         }
         let overwrite = self.options.overwrite || self.names.is_own(&path);
-        self.queue.open(FrameFile::create(&path, overwrite).map_err(named)?);
-        self.file = Some(path.clone());
-        self.fill = Fill { since: ts, ..Fill::default() };
+        let file = FrameFile::create(&path, overwrite).map_err(named)?;
         self.files += 1;
         if let Some(oldest) = self.names.made(path) {
             // One that somebody else has removed is gone as well.
             let _ = std::fs::remove_file(oldest);
         }
+        Ok(file)
+    }
+
+    /// Opens the next file.
+    fn open(&mut self, ts: u64) -> io::Result<()> {
+        let file = self.create(ts)?;
+        self.file = Some(file.path.clone());
+        self.queue.open(file);
+        self.fill = Fill { since: ts, ..Fill::default() };
+        Ok(())
+    }
+
+    /// Begins the next segment in memory, after what was asked for was written.
+    fn open_segment(&mut self, ts: u64) -> io::Result<()> {
+        if self.is_dump_due(ts) {
+            self.dump(ts)?;
+        } else {
+            self.end_section(ts);
+            self.write_frame()?;
+        }
+        self.queue.segment();
+        self.file = Some(self.options.path.clone());
+        self.fill = Fill { since: ts, ..Fill::default() };
+        Ok(())
+    }
+
+    /// Whether what is in memory is to be written at time `now`.
+    #[inline]
+    fn is_dump_due(&self, now: u64) -> bool {
+        self.options.ring.is_some_and(|ring| {
+            self.dump_at.is_some_and(|at| at <= now) || ring.request.load(Ordering::Relaxed)
+        })
+    }
+
+    /// Writes what is in memory to the next file.
+    fn dump(&mut self, ts: u64) -> io::Result<()> {
+        self.end_section(ts);
+        self.write_frame()?;
+        self.dump_at = None;
+        if let Some(ring) = self.options.ring {
+            ring.request.store(false, Ordering::Relaxed);
+        }
+        if self.in_memory > 0 || self.files == 0 {
+            let file = self.create(ts)?;
+            self.queue.dump(file);
+        }
+        self.in_memory = 0;
+        self.file = None;
+        self.needs_state = true;
         Ok(())
     }
 
@@ -236,7 +340,12 @@ impl CaptureWriter {
         })?;
         self.blocks.extend_from_slice(&blocks);
         self.replica = Some(Replica::read(blocks, self.options.exit_only).map_err(io::Error::other)?);
-        if self.blocks.len() >= self.frame() { self.write_frame() } else { Ok(()) }
+        if self.blocks.len() >= self.frame() {
+            self.write_frame()?;
+        }
+        self.notes_at = self.blocks.len();
+        self.notes_ts = ts;
+        Ok(())
     }
 
     /// Completes the present section: readers refuse those without any event.
@@ -305,11 +414,13 @@ impl Sink for CaptureWriter {
 
     #[inline]
     fn wants_state(&self, ts: u64) -> bool {
-        self.needs_state || self.options.rotation.is_due(&self.fill, ts)
+        self.needs_state || self.rotation.is_due(&self.fill, ts) || self.is_dump_due(ts)
     }
 
     fn begin(&mut self, state: &State, ts: u64) -> io::Result<()> {
-        if self.file.is_none() || self.options.rotation.is_due(&self.fill, ts) {
+        if self.options.ring.is_some() {
+            self.open_segment(ts)?;
+        } else if self.file.is_none() || self.rotation.is_due(&self.fill, ts) {
             self.close(ts)?;
             self.open(ts)?;
         } else {
@@ -365,6 +476,15 @@ impl Sink for CaptureWriter {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        if self.options.ring.is_some() {
+            // Without events the clock tells the time.
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
+            return if self.file.is_some() && self.is_dump_due(now) {
+                self.dump(self.last_ts)
+            } else {
+                Ok(())
+            };
+        }
         let is_cheap = self.options.codec == Codec::None;
         let is_due = is_cheap || self.written_at.elapsed() >= MAX_DELAY;
         if is_due && !self.is_held() { self.write_frame() } else { Ok(()) }
@@ -374,7 +494,11 @@ impl Sink for CaptureWriter {
         if self.ended {
             return Ok(());
         }
-        self.close(self.fill.since)?;
+        match self.options.ring {
+            Some(_) if self.file.is_some() || self.files == 0 => self.dump(self.last_ts)?,
+            Some(_) => {}
+            None => self.close(self.fill.since)?,
+        }
         self.end()
     }
 }
