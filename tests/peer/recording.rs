@@ -28,6 +28,10 @@ pub fn trials() -> Vec<Trial> {
         live("recording::filters choose what is written", &[], filtered),
         live("recording::what a filter keeps reads as before", &[], self_contained),
         live("recording::secrets are replaced", &[], redacted),
+        live("recording::a flight recorder writes what was asked for", &[], flight_recorder),
+        live("recording::a flight recorder goes on after a signal", &[Needs::Root], flight_recorder_live),
+        live("recording::old files make room", &[], make_room),
+        live("recording::the filter chooses processes that are listed", &[], listed),
         live("recording::files are not written over", &[], not_written_over),
         live("recording::a full disk keeps what fits", &[Needs::Root, Needs::Program("mount")], full_disk),
         live("recording::killed recordings can be read", &[Needs::Root], killed),
@@ -328,6 +332,121 @@ fn redacted() -> Result<Completion> {
                 String::from_utf8_lossy(line)
             );
         }
+    }
+    Ok(Completion::Completed)
+}
+
+/// The files of a folder in the order of their numbers, each with its lines.
+fn numbered(folder: &Path, base: &str) -> Result<Vec<Vec<Vec<u8>>>> {
+    let count = std::fs::read_dir(folder)?.count();
+    let first = (0..).find(|n| folder.join(format!("{base}{n}")).exists()).context("no file")?;
+    (first..first + count).map(|n| tracer(&folder.join(format!("{base}{n}")), &[])).collect()
+}
+
+fn flight_recorder() -> Result<Completion> {
+    let capture = capture_named("s36-d-pipeline")?;
+    let whole = tracer(&capture, &[])?;
+    let scratch = Scratch::new("flight")?;
+    let base = scratch.text() + "/dump";
+    let dump_on = ["--dump-on", "evt.type=execve and evt.dir=<", "--dump-after", "0"];
+    let mut arguments = vec!["-r", text(&capture)?, "-w", &base, "--ring", "1h"];
+    arguments.extend_from_slice(&dump_on);
+    write(&arguments)?;
+    let dumps = numbered(scratch.path(), "dump")?;
+    ensure!(dumps.len() > 2, "{} dumps", dumps.len());
+    // Each ends with what it was written for, and nothing is in two of them or in none.
+    for dump in dumps.iter().rev().skip(1) {
+        let last = dump.last().context("an empty dump")?;
+        ensure!(String::from_utf8_lossy(last).contains("< execve"), "{}", String::from_utf8_lossy(last));
+    }
+    let all: Vec<&[u8]> = dumps.iter().flatten().map(|line| without_number(line)).collect();
+    let wanted: Vec<&[u8]> = whole.iter().map(|line| without_number(line)).collect();
+    ensure!(all == wanted, "{} of {} lines", all.len(), wanted.len());
+    // A small ring has the end.
+    let capture = capture_named("bencer_example2_502error")?;
+    let whole = tracer(&capture, &[])?;
+    let small = scratch.text() + "/small";
+    write(&["-r", text(&capture)?, "-w", &small, "--ring", "1M", "--compress", "none"])?;
+    let end = tracer(Path::new(&(small + "0")), &[])?;
+    let end: Vec<&[u8]> = end.iter().map(|line| without_number(line)).collect();
+    let wanted: Vec<&[u8]> = whole.iter().map(|line| without_number(line)).collect();
+    ensure!(
+        !end.is_empty() && end.len() < wanted.len() && wanted.ends_with(&end),
+        "{} of {} lines",
+        end.len(),
+        wanted.len()
+    );
+    Ok(Completion::Completed)
+}
+
+fn flight_recorder_live() -> Result<Completion> {
+    let scratch = Scratch::new("flight-live")?;
+    let base = scratch.text() + "/dump";
+    let recorder = Tracer::start(&["-w", &base, "--ring", "1h"])?;
+    for round in 0..3 {
+        let file = scratch.path().join(format!("dump{round}"));
+        // The signal has no meaning before the recorder is ready: it is sent until there is a file.
+        let deadline = std::time::Instant::now() + tracer_tests::tracer::PATIENCE;
+        while !file.metadata().is_ok_and(|meta| meta.len() > 0) {
+            ensure!(std::time::Instant::now() < deadline, "no dump {round}");
+            run_silent(&mut Command::new("/bin/true"))?;
+            if is_recording(recorder.id()) {
+                // SAFETY: kill has no memory preconditions; the child has not been waited for, so the number is its own.
+                unsafe { libc::kill(recorder.id() as i32, libc::SIGUSR1) };
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    let output = recorder.finish()?;
+    ensure!(output.code == 0, "{}", output.stderr);
+    for round in 0..3 {
+        let lines = tracer(&scratch.path().join(format!("dump{round}")), &[])?;
+        ensure!(!lines.is_empty(), "dump {round} is empty");
+    }
+    Ok(Completion::Completed)
+}
+
+/// Whether the recorder handles SIGUSR1 already.
+fn is_recording(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    caught & (1 << (libc::SIGUSR1 - 1)) != 0
+}
+
+fn make_room() -> Result<Completion> {
+    const TOTAL: u64 = 1 << 20;
+    let capture = capture_named("bencer_example2_502error")?;
+    let whole = tracer(&capture, &[])?;
+    let scratch = Scratch::new("room")?;
+    let base = scratch.text() + "/part";
+    write(&["-r", text(&capture)?, "-w", &base, "--max-total", "1M", "--compress", "none"])?;
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(scratch.path())? {
+        bytes += entry?.metadata()?.len();
+    }
+    ensure!(bytes <= TOTAL, "{bytes} bytes");
+    let parts = numbered(scratch.path(), "part")?;
+    ensure!(parts.len() > 1, "{} parts", parts.len());
+    let end: Vec<&[u8]> = parts.iter().flatten().map(|line| without_number(line)).collect();
+    let wanted: Vec<&[u8]> = whole.iter().map(|line| without_number(line)).collect();
+    ensure!(end.len() < wanted.len() && wanted.ends_with(&end), "{} of {} lines", end.len(), wanted.len());
+    Ok(Completion::Completed)
+}
+
+fn listed() -> Result<Completion> {
+    let capture = capture_named("bencer_example2_502error")?;
+    let scratch = Scratch::new("listed")?;
+    let (some, all) = (scratch.path().join("some"), scratch.path().join("all"));
+    for (filter, is_shorter) in [("proc.name=cat", true), ("proc.name=nginx and evt.type=close", false)] {
+        let arguments = ["-r", text(&capture)?, "--compress", "none", "--overwrite", filter, "-w"];
+        write(&[&arguments[..], &[text(&all)?]].concat())?;
+        write(&[&arguments[..], &[text(&some)?, "--filter-proclist"]].concat())?;
+        let (short, long) = (some.metadata()?.len(), all.metadata()?.len());
+        ensure!(!is_shorter || short < long, "{filter}: {short} and {long} bytes");
+        // Who is not listed and is needed all the same comes with the events.
+        let wanted = tracer(&capture, &["-p", SHOWN, filter])?;
+        ensure!(tracer(&some, &["-p", SHOWN])? == wanted, "{filter}: what is shown");
     }
     Ok(Completion::Completed)
 }

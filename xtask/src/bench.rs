@@ -6,6 +6,7 @@
 
 mod programs;
 mod workload;
+mod write;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -20,8 +21,8 @@ use workload::Workload;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only the live source can be measured so far
-    #[arg(value_parser = ["live"])]
+    /// What tracing costs the traced, or how fast captures are written
+    #[arg(value_parser = ["live", "write"])]
     what: String,
     /// Rounds; medians are shown
     #[arg(long, default_value_t = 5)]
@@ -98,6 +99,9 @@ pub fn run(root: &Path, args: &Args) -> Result<()> {
         Some(given) => given.clone(),
         None => build(root)?,
     };
+    if args.what == "write" {
+        return write::run(&tracer, args.rounds, args.bytes);
+    }
     let workloads: Vec<Workload> =
         workload::all(args.bytes)?.into_iter().filter(|one| one.name.contains(&args.only)).collect();
     let mut bench = Bench { tracer, times: BTreeMap::new(), losses: BTreeMap::new() };
