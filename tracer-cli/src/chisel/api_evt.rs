@@ -6,8 +6,9 @@
 use super::current;
 use super::requests::Requests;
 use crate::fields::table::Class;
-use crate::fields::write::{write_path, write_printable};
+use crate::fields::write::{write_path, write_printable, write_value};
 use crate::fields::{Extraction, FieldFlags, FieldRef, Value};
+use crate::schema::ParamType;
 use mlua::{Lua, Result, Table, ffi};
 use std::ffi::c_int;
 use std::io::Write;
@@ -77,12 +78,36 @@ pub fn read_field(
             }
             Value::Buffer(bytes) => {
                 text.clear();
-                write_buffer(before_nul(bytes), for_terminal, text);
+                match is_raw(field) {
+                    true => write_raw(bytes, for_terminal, text),
+                    false => write_value(&value, field, from.options, text),
+                }
                 LuaValue::Text
             }
         };
     });
+    if found == LuaValue::Nil && is_empty_buffer(field, from) {
+        text.clear();
+        found = LuaValue::Text;
+    }
     found
+}
+
+/// Parameters come as they are, other data in the form that `-A`, `-x` … choose.
+fn is_raw(field: &FieldRef) -> bool {
+    field.field.name == "evt.rawarg"
+}
+
+/// A buffer with nothing in it is a text for chisels.
+fn is_empty_buffer(field: &FieldRef, from: &Extraction<'_>) -> bool {
+    let event = from.context.event;
+    is_raw(field)
+        && field.ty == ParamType::Bytebuf
+        && field
+            .arg
+            .as_ref()
+            .and_then(|arg| arg.for_event(event.ty))
+            .is_some_and(|i| event.params.get(i).is_some())
 }
 
 /// Chisels have always got texts up to the first NUL.
@@ -101,8 +126,8 @@ fn write_text(field: &FieldRef, bytes: &[u8], for_terminal: bool, text: &mut Vec
     }
 }
 
-/// Data keeps its lines, on a terminal nothing else that is no character.
-fn write_buffer(bytes: &[u8], for_terminal: bool, text: &mut Vec<u8>) {
+/// Data keeps its lines; on a terminal nothing else that is no character.
+fn write_raw(bytes: &[u8], for_terminal: bool, text: &mut Vec<u8>) {
     if !for_terminal {
         return text.extend_from_slice(bytes);
     }

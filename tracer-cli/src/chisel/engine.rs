@@ -67,7 +67,9 @@ impl Engine {
         let chisels = wanted.into_iter().map(|(script, args)| Chisel::new(script, args, &surroundings));
         let chisels = chisels.collect::<Result<Vec<_>, _>>()?;
         let mut options = options;
-        if let Some(mode) = surroundings.run.buffer_mode.get() {
+        if let Some(mode) = surroundings.run.buffer_mode.get()
+            && !surroundings.run.buffers_chosen
+        {
             options.buffer = mode;
         }
         Ok(Self { chisels, surroundings, options, scratch: Vec::new(), errors: Vec::new(), report })

@@ -114,16 +114,67 @@ fn install_string(lua: &Lua, string: &Table) -> mlua::Result<()> {
     Ok(())
 }
 
-/// Raises an error for patterns that matching would take too much stack for.
+/// Prepares the pattern of a call: raises an error when matching it would take too much stack, and
+/// puts `[%w%p]` in the place of `%g`, which LuaJIT has and Lua 5.1 does not.
 ///
 /// # Safety
 /// `state` is a running state; the caller has no destructors pending, as an error skips them.
-unsafe fn check_pattern(state: *mut ffi::lua_State) {
-    // SAFETY: as the caller promises.
+unsafe fn prepare_pattern(state: *mut ffi::lua_State) {
+    // SAFETY: as the caller promises; the pattern lives on Lua's stack until it is replaced.
     unsafe {
         let mut length = 0;
-        if !ffi::lua_tolstring(state, 2, &raw mut length).is_null() && length > MAX_PATTERN {
+        let start = ffi::lua_tolstring(state, 2, &raw mut length);
+        if start.is_null() {
+            return;
+        }
+        if length > MAX_PATTERN {
             ffi::luaL_error(state, c"pattern too long".as_ptr());
+        }
+        let mut expanded = Expanded { bytes: [0; MAX_EXPANDED], length: 0 };
+        if expanded.expand(std::slice::from_raw_parts(start.cast(), length)) {
+            ffi::lua_pushlstring_(state, expanded.bytes.as_ptr().cast(), expanded.length);
+            ffi::lua_replace(state, 2);
+        }
+    }
+}
+
+/// A pattern that may have `%g` in it is at most so long when `[%w%p]` has taken its place.
+const MAX_EXPANDED: usize = 1024;
+
+/// A pattern in memory that needs no destructor.
+struct Expanded {
+    bytes: [u8; MAX_EXPANDED],
+    length: usize,
+}
+
+impl Expanded {
+    /// Copies a pattern without `%g`; `false` when it has none, or would be too long.
+    fn expand(&mut self, pattern: &[u8]) -> bool {
+        if memchr::memmem::find(pattern, b"%g").is_none() && memchr::memmem::find(pattern, b"%G").is_none() {
+            return false;
+        }
+        let mut in_set = false;
+        let mut rest = pattern;
+        loop {
+            let (piece, taken): (&[u8], usize) = match rest {
+                [b'%', b'g', ..] if in_set => (b"%w%p", 2),
+                [b'%', b'g', ..] => (b"[%w%p]", 2),
+                [b'%', b'G', ..] if !in_set => (b"[^%w%p]", 2),
+                [b'%', _, ..] => (&rest[..2], 2),
+                [c, ..] => {
+                    in_set = match c {
+                        b'[' => true,
+                        b']' => false,
+                        _ => in_set,
+                    };
+                    (&rest[..1], 1)
+                }
+                [] => return true,
+            };
+            let Some(room) = self.bytes.get_mut(self.length..self.length + piece.len()) else { return false };
+            room.copy_from_slice(piece);
+            self.length += piece.len();
+            rest = &rest[taken..];
         }
     }
 }
@@ -133,7 +184,7 @@ macro_rules! guarded {
         unsafe extern "C-unwind" fn $name(state: *mut ffi::lua_State) -> c_int {
             // SAFETY: called by Lua with a running state; the native function sees the same stack.
             unsafe {
-                check_pattern(state);
+                prepare_pattern(state);
                 NATIVES.get().map_or(0, |natives| (natives.$name)(state))
             }
         }

@@ -60,6 +60,8 @@ pub struct Run {
     /// The capture file, empty when live.
     pub source_name: String,
     pub json: bool,
+    /// The user chose how buffers are shown: chisels do not.
+    pub buffers_chosen: bool,
     /// One of `-pc`, `-pk`, `-pm`.
     pub containers: bool,
     /// `--allow-chisel-io`.

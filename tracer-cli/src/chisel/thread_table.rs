@@ -127,17 +127,21 @@ impl Snapshot<'_> {
     }
 
     fn describe(&mut self, thread: &Thread, process: &Thread, row: &Table) -> Result<()> {
+        // Unknown is the largest number that 32 bits hold: that is what chisels know.
+        let fd_limit = if thread.fd_limit < 0 { process.fd_limit } else { thread.fd_limit };
         row.raw_set("ptid", thread.ptid)?;
         row.raw_set("comm", self.lua.create_string(&thread.comm)?)?;
         row.raw_set("exe", self.lua.create_string(&thread.exe)?)?;
         row.raw_set("flags", thread.flags.bits())?;
-        row.raw_set("fdlimit", process.fd_limit)?;
+        row.raw_set("fdlimit", fd_limit as u32)?;
         row.raw_set("uid", thread.uid)?;
         row.raw_set("gid", thread.gid)?;
         row.raw_set("nchilds", process.live_threads.saturating_sub(1))?;
-        row.raw_set("vmsize_kb", process.vm_size)?;
-        row.raw_set("vmrss_kb", process.vm_rss)?;
-        row.raw_set("vmswap_kb", process.vm_swap)?;
+        // A thread may have been told of more lately than its process.
+        let memory = if thread.vm_size > 0 { thread } else { process };
+        row.raw_set("vmsize_kb", memory.vm_size)?;
+        row.raw_set("vmrss_kb", memory.vm_rss)?;
+        row.raw_set("vmswap_kb", memory.vm_swap)?;
         row.raw_set("pfmajor", thread.major_faults as f64)?;
         row.raw_set("pfminor", thread.minor_faults as f64)?;
         row.raw_set("clone_ts", thread.clone_ts.to_string())?;
@@ -204,6 +208,7 @@ impl Snapshot<'_> {
     }
 }
 
+/// Sets a member of a thread or an fd; words that chisels join to others are always there.
 fn set_member(
     lua: &Lua,
     row: &Table,
@@ -213,7 +218,11 @@ fn set_member(
     text: &mut Vec<u8>,
 ) -> Result<()> {
     match read_field(field, from, false, text) {
-        LuaValue::Nil => Ok(()),
+        LuaValue::Nil => match key {
+            "type" | "l4proto" | "username" => row.raw_set(key, "<NA>"),
+            "name" => row.raw_set(key, ""),
+            _ => Ok(()),
+        },
         LuaValue::Number(number) => row.raw_set(key, number),
         LuaValue::Bool(truth) => row.raw_set(key, truth),
         LuaValue::Text => row.raw_set(key, lua.create_string(&text)?),

@@ -38,6 +38,7 @@ pub fn surroundings(args: &Args, terminal: Surroundings, out: Box<dyn Write>) ->
         terminal_size: terminal.stdout_is_terminal.then_some((terminal.width, terminal.height)),
         source_name: args.read.first().map(|file| file.display().to_string()).unwrap_or_default(),
         json: args.json,
+        buffers_chosen: args.json || args.ascii || args.hex || args.hex_ascii || args.base64,
         containers: matches!(
             args.print.as_deref(),
             Some("c" | "container" | "k" | "kubernetes" | "m" | "mesos")

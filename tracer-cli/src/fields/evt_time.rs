@@ -6,7 +6,8 @@ use super::clock::{
 use super::table::{Class, Extract, Extraction, Field, FieldArg, FieldFlags, TimeMode};
 use super::value::Value;
 use super::write::write_unsigned;
-use crate::schema::{EventFlags, ParamFormat as F, ParamType as T};
+use crate::schema::{EventFlags, EventType, ParamFormat as F, ParamType as T};
+use crate::state::thread::Thread;
 use std::cell::Cell;
 
 const NS: u64 = 1_000_000_000;
@@ -191,6 +192,10 @@ fn delta(x: &Extraction<'_>) -> u64 {
 
 /// Every event has a latency, of 0 while a call lasts and for what is no call.
 fn latency(x: &Extraction<'_>, emit: &mut dyn FnMut(Value<'_>), part: fn(u64) -> u64) {
+    // A note about a thread is no part of what the thread does.
+    if x.context.event.ty == EventType::PROCINFO_E && x.context.thread().is_some_and(Thread::is_known) {
+        return;
+    }
     emit(Value::Reltime(part(x.context.binding.latency.unwrap_or(0))));
 }
 

@@ -4,8 +4,9 @@ use super::process::{Emit, comm, items, known, number, truth};
 use super::table::{Class, Extract, Extraction, Field, FieldFlags};
 use super::value::Value;
 use super::write::write_signed;
+use crate::schema::EventType;
 use crate::schema::{ParamFormat as F, ParamType as T};
-use crate::state::thread::Thread;
+use crate::state::thread::{CpuUse, Thread};
 
 const fn field(name: &'static str, ty: T, format: F, doc: &'static str, extract: Extract) -> Field {
     Field::new(Class::Process, name, ty, format, doc, extract)
@@ -125,21 +126,21 @@ pub(super) static FIELDS: &[Field] = &[
         T::Double,
         F::Na,
         "CPU use of the thread in the last second, in percent.",
-        |_, _, _| {},
+        |x, _, emit| cpu_use(x, emit, |u| u.user_delta + u.system_delta),
     ),
     field(
         "thread.cpu.user",
         T::Double,
         F::Na,
         "CPU use of the thread outside the kernel in the last second, in percent.",
-        |_, _, _| {},
+        |x, _, emit| cpu_use(x, emit, |u| u.user_delta),
     ),
     field(
         "thread.cpu.system",
         T::Double,
         F::Na,
         "CPU use of the thread inside the kernel in the last second, in percent.",
-        |_, _, _| {},
+        |x, _, emit| cpu_use(x, emit, |u| u.system_delta),
     ),
     field(
         "thread.vmsize",
@@ -180,6 +181,15 @@ pub(super) static FIELDS: &[Field] = &[
     )
     .flag(FieldFlags::TABLE_ONLY),
 ];
+
+/// Of the notes about CPU times, which come once a second.
+fn cpu_use(x: &Extraction<'_>, emit: Emit<'_>, part: fn(&CpuUse) -> u64) {
+    if let Some(thread) = x.context.thread().filter(|t| t.is_known())
+        && x.context.event.ty == EventType::PROCINFO_E
+    {
+        emit(Value::Double(part(&thread.cpu_use) as f64));
+    }
+}
 
 fn on_main(thread: &Thread, n: u32) -> u64 {
     if thread.tid == thread.pid { u64::from(n) } else { 0 }

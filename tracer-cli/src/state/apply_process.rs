@@ -5,7 +5,7 @@ use super::apply_clone::clone_flags;
 use super::cgroup_id::are_topmost;
 use super::path;
 use super::step::{Arg, NONE, Step, arg};
-use super::thread::{NO_ID, Thread, ThreadFlags};
+use super::thread::{CpuUse, NO_ID, Thread, ThreadFlags};
 use crate::event::{Event, read_i64, read_text, read_u64};
 use crate::schema::EventType;
 use bstr::BString;
@@ -42,6 +42,21 @@ pub(super) fn set_usage(thread: &mut Thread, event: &Event<'_>, first: usize) {
     thread.vm_size = at(2).map_or(thread.vm_size, |kib| kib as u32);
     thread.vm_rss = at(3).map_or(thread.vm_rss, |kib| kib as u32);
     thread.vm_swap = at(4).map_or(thread.vm_swap, |kib| kib as u32);
+}
+
+/// The CPU time that a thread has used.
+pub(super) fn cpu_times(step: &mut Step<'_>) {
+    let (Some(user), Some(system)) = (step.event.u64(0), step.event.u64(1)) else { return };
+    let Some(thread) = step.state.thread_mut(step.thread) else { return };
+    let before = thread.cpu_use;
+    let is_first = before.user == 0 && before.system == 0;
+    let since = |now: u64, before: u64| if is_first { 0 } else { now.saturating_sub(before) };
+    thread.cpu_use = CpuUse {
+        user,
+        system,
+        user_delta: since(user, before.user),
+        system_delta: since(system, before.system),
+    };
 }
 
 /// execve of the first layouts, where the name of the program is all there is.

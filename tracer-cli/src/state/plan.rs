@@ -164,6 +164,7 @@ fn action_of(ty: EventType) -> Action {
         | E::SYSCALL_EXECVE_19_X
         | E::SYSCALL_EXECVEAT_X => process::exec,
         E::PROCEXIT_E | E::PROCEXIT_1_E => process::exit,
+        E::PROCINFO_E => process::cpu_times,
         E::SYSCALL_SETSID_X => process::setsid,
         E::SYSCALL_SETPGID_X => process::setpgid,
         E::SYSCALL_SETUID_X => process::setuid,

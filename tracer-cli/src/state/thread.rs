@@ -38,6 +38,17 @@ bitflags::bitflags! {
     }
 }
 
+/// CPU time as the kernel counts it, in ticks of 10 ms.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CpuUse {
+    /// Of the thread's whole life; 0 until it is told.
+    pub user: u64,
+    pub system: u64,
+    /// Between the last two times that it was told: of a second, percent.
+    pub user_delta: u64,
+    pub system_delta: u64,
+}
+
 /// The last event of a thread, for pairing enter with exit.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LastEvent {
@@ -113,6 +124,7 @@ pub struct Thread {
     /// ns of CPU time over all switch events seen (`thread.totexectime`).
     pub exec_time: u64,
     pub last_switch_ts: u64,
+    pub cpu_use: CpuUse,
     /// Time of the last access, ns since the epoch, for eviction.
     pub last_access: u64,
     /// Parameters of the enter event that is waiting for its exit, where the exit may need them.
@@ -166,6 +178,7 @@ impl Thread {
             fds: FdTable::default(),
             exec_time: 0,
             last_switch_ts: 0,
+            cpu_use: CpuUse::default(),
             last_access: 0,
             enter: EnterParams::default(),
         }
@@ -174,6 +187,12 @@ impl Thread {
     /// A stand-in for a thread that nothing could be learnt about.
     pub fn unknown(tid: i64, pid: i64) -> Self {
         Self { flags: ThreadFlags::UNKNOWN, vtid: -1, vpid: -1, ..Self::new(tid, pid) }
+    }
+
+    /// Whether anything could be learnt about it.
+    #[inline]
+    pub fn is_known(&self) -> bool {
+        !self.flags.contains(ThreadFlags::UNKNOWN)
     }
 
     /// The process id in its own pid namespace; where that is unknown, the host's.
