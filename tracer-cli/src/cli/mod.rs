@@ -8,3 +8,4 @@ pub mod plan;
 mod recording;
 pub mod run;
 pub mod selection;
+mod ui;

@@ -16,22 +16,27 @@ use crate::source::Source;
 use crate::state::inspector::Inspector;
 use clap::error::ErrorKind;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The run failed.
-const FAILED: u8 = 1;
+pub(super) const FAILED: u8 = 1;
 /// The command line is wrong.
-const USAGE: u8 = 2;
+pub(super) const USAGE: u8 = 2;
 
 /// Set by the first SIGINT or SIGTERM; the second ends the program at once.
-static STOP: AtomicBool = AtomicBool::new(false);
+pub(super) static STOP: AtomicBool = AtomicBool::new(false);
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    if let Some(words) = ui_words() {
+        return super::ui::main(words, surroundings());
+    }
     let args = match Args::from_command_line(std::env::args_os()) {
         Ok(args) => args,
         Err(e) => return report_parse_error(&e),
@@ -66,6 +71,17 @@ pub fn main() -> ExitCode {
             ExitCode::from(FAILED)
         }
     }
+}
+
+/// The words of `tracer ui …`, or of a link to the binary that is named `ctracer`.
+fn ui_words() -> Option<impl Iterator<Item = OsString>> {
+    let mut words = std::env::args_os().peekable();
+    let own = words.next()?;
+    let is_link = Path::new(&own).file_name().is_some_and(|name| name == "ctracer");
+    if !is_link {
+        words.next_if(|word| word == "ui")?;
+    }
+    Some(words)
 }
 
 fn trace(plan: Trace) -> anyhow::Result<()> {
@@ -144,7 +160,7 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
 }
 
 /// Ends the run at the first SIGINT or SIGTERM, and the program at the second.
-fn stop_on_signals() -> io::Result<()> {
+pub(super) fn stop_on_signals() -> io::Result<()> {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         on_signal(signal, SaFlags::SA_RESETHAND, stop)?;
     }
@@ -184,12 +200,12 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result
 }
 
 /// Says on standard error what is wrong. A standard error that is closed is no further problem.
-fn complain(message: &str) {
+pub(super) fn complain(message: &str) {
     let _ = writeln!(io::stderr(), "tracer: {message}");
 }
 
 /// Help and version are no errors; of an error the first line says it all.
-fn report_parse_error(error: &clap::Error) -> ExitCode {
+pub(super) fn report_parse_error(error: &clap::Error) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         // A reader that left needs no help.
         let _ = error.print();

@@ -2,7 +2,7 @@
 
 use super::table::{Arg, Field, FieldArg, NO_MATCH};
 use super::{FieldError, closest};
-use crate::schema::{ParamFormat, ParamType, names, tables};
+use crate::schema::{EventType, ParamFormat, ParamType, names, tables};
 
 /// What is wrong with the text of a field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,8 +80,10 @@ fn resolve(field: &'static Field, text: &str) -> Result<FieldArg, FieldError> {
         }
         "evt.type.is" => {
             arg.per_event = vec![NO_MATCH; tables::EVENTS.len()];
-            for event in names::events_named(text) {
-                if let Some(slot) = arg.per_event.get_mut(usize::from(event.ty.0)) {
+            // A number is an event's code, with which begin and return of a call are told apart.
+            let code = arg.index.and_then(|code| u16::try_from(code).ok()).map(EventType);
+            for ty in names::events_named(text).map(|event| event.ty).chain(code) {
+                if let Some(slot) = arg.per_event.get_mut(usize::from(ty.0)) {
                     *slot = 1;
                 }
             }

@@ -132,6 +132,7 @@ fn of_the_event() {
             ("syscall.type", "read"),
             ("evt.type.is.read", "1"),
             ("evt.type.is.open", "0"),
+            ("evt.type.is.3", "0"),
             ("evt.is_io_read", "true"),
             ("evt.io_dir", "read"),
             ("evt.reltime", "000001000"),

@@ -22,7 +22,7 @@ const LAST_WAIT: Duration = Duration::from_millis(3);
 
 /// Says whether events of a type are wanted; of a generic type, those of the system call with this
 /// code in the schema's numbering.
-pub type Wants = Box<dyn Fn(EventType, u16) -> bool>;
+pub type Wants = Box<dyn Fn(EventType, u16) -> bool + Send>;
 
 /// What to trace and how.
 pub struct LiveOptions {

@@ -1,0 +1,30 @@
+-- Servers' queues of connections that wait to be accepted, by port.
+view_info = {
+  id = "backlog",
+  name = "Socket Queues",
+  description = "Servers' queues of connections that wait to be accepted, by port.",
+  tips = { "A queue close to its maximum means that the server does not accept as fast as clients connect." },
+  view_type = "table",
+  tags = { "Default" },
+  applies_to = {
+    "", "proc.pid", "proc.name", "fd.sport", "fd.sproto",
+  },
+  filter = "evt.type=accept",
+  use_defaults = true,
+  drilldown_target = "connections",
+  columns = {
+    { name = "NA", field = "fd.sport", is_key = true },
+    { name = "PID", field = "proc.pid", colsize = 15,
+      description = "Process id." },
+    { name = "PORT", field = "fd.sport", colsize = 15,
+      description = "Port of the server." },
+    { name = "BACKLOG", field = "evt.arg[3]", is_sorting = true, colsize = 15, aggregation = "AVG",
+      description = "Connections waiting now, on average." },
+    { name = "BACKLOG_PCT", field = "evt.arg[2]", colsize = 15, aggregation = "AVG",
+      description = "How full the queue is, on average." },
+    { name = "BACKLOG_MAX", field = "evt.arg[4]", colsize = 15,
+      description = "Most connections that may wait." },
+    { name = "PROC", field = "proc.name", colsize = 50,
+      description = "Name of the program." },
+  },
+}

@@ -1,0 +1,38 @@
+-- Directories with what is read and written in them.
+view_info = {
+  id = "directories",
+  name = "Directories",
+  description = "Directories with what is read and written in them.",
+  tips = { "Enter on a directory shows its files. Many opens with few bytes are often a search path that is too long." },
+  view_type = "table",
+  tags = { "Default", "wsysdig" },
+  applies_to = {
+    "", "container.id", "proc.pid", "thread.nametid", "proc.name", "thread.tid", "fd.sport", "fd.sproto",
+    "evt.res", "k8s.pod.id", "k8s.rc.id", "k8s.rs.id", "k8s.svc.id", "k8s.ns.id", "marathon.app.id",
+    "marathon.group.name", "mesos.task.id", "mesos.framework.name",
+  },
+  filter = "(fd.type=file or fd.type=directory) and fd.name!=''",
+  use_defaults = true,
+  drilldown_target = "files",
+  columns = {
+    { name = "NA", field = "fd.directory", is_key = true, tags = { "default" } },
+    { name = "NA", field = "fd.containerdirectory", is_key = true, tags = { "containers" } },
+    { name = "BYTES IN", field = "evt.buflen.file.in", colsize = 12, aggregation = "SUM",
+      description = "Bytes read." },
+    { name = "BYTES OUT", field = "evt.buflen.file.out", colsize = 12, aggregation = "SUM",
+      description = "Bytes written." },
+    { name = "OPS", field = "evt.count.exit", is_sorting = true, colsize = 9, aggregation = "SUM",
+      description = "System calls that ended." },
+    { name = "OPENS", field = "evt.type.is.3", colsize = 9, aggregation = "SUM",
+      description = "Opens." },
+    { name = "ERRORS", field = "evt.count.error", colsize = 9, aggregation = "SUM",
+      description = "Failed calls." },
+    { name = "Container", field = "container.name", colsize = 20, tags = { "containers" },
+      description = "Container in which it happens." },
+    { name = "DIRNAME", field = "fd.directory", colsize = 0,
+      description = "Directory." },
+  },
+  actions = {
+    { hotkey = "l", command = "ls -al %fd.directory", description = "List the directory" },
+  },
+}

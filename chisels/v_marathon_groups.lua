@@ -1,0 +1,30 @@
+-- Marathon groups with the resources of their applications.
+view_info = {
+  id = "marathon_groups",
+  name = "Marathon Groups",
+  description = "Marathon groups with the resources of their applications.",
+  view_type = "table",
+  tags = {},
+  applies_to = {
+    "", "evt.res", "marathon.app.id",
+  },
+  filter = "marathon.group.id != ''",
+  use_defaults = true,
+  drilldown_target = "marathon_apps",
+  columns = {
+    { name = "NA", field = "thread.tid", is_key = true },
+    { name = "CPU", field = "thread.cpu", is_sorting = true, colsize = 8, aggregation = "AVG", groupby_aggregation = "SUM",
+      description = "CPU use in percent of one processor." },
+    { name = "VIRT", field = "thread.vmsize.b", colsize = 9, aggregation = "MAX", groupby_aggregation = "SUM",
+      description = "Virtual memory." },
+    { name = "RES", field = "thread.vmrss.b", colsize = 9, aggregation = "MAX", groupby_aggregation = "SUM",
+      description = "Memory that is in use (resident)." },
+    { name = "FILE", field = "evt.buflen.file", colsize = 8, aggregation = "TIME_AVG", groupby_aggregation = "SUM",
+      description = "Bytes read from and written to files, by second." },
+    { name = "NET", field = "evt.buflen.net", colsize = 8, aggregation = "TIME_AVG", groupby_aggregation = "SUM",
+      description = "Bytes received and sent, by second." },
+    { name = "NA", field = "marathon.group.name", is_groupby_key = true },
+    { name = "ID", field = "marathon.group.id", colsize = 38,
+      description = "Id." },
+  },
+}

@@ -1,0 +1,32 @@
+-- Mesos frameworks with the resources of their tasks.
+view_info = {
+  id = "mesos_frameworks",
+  name = "Mesos Frameworks",
+  description = "Mesos frameworks with the resources of their tasks.",
+  view_type = "table",
+  tags = {},
+  applies_to = {
+    "", "evt.res", "mesos.task.id",
+  },
+  filter = "mesos.framework.id != ''",
+  use_defaults = true,
+  drilldown_target = "mesos_tasks",
+  columns = {
+    { name = "NA", field = "thread.tid", is_key = true },
+    { name = "CPU", field = "thread.cpu", is_sorting = true, colsize = 8, aggregation = "AVG", groupby_aggregation = "SUM",
+      description = "CPU use in percent of one processor." },
+    { name = "VIRT", field = "thread.vmsize.b", colsize = 9, aggregation = "MAX", groupby_aggregation = "SUM",
+      description = "Virtual memory." },
+    { name = "RES", field = "thread.vmrss.b", colsize = 9, aggregation = "MAX", groupby_aggregation = "SUM",
+      description = "Memory that is in use (resident)." },
+    { name = "FILE", field = "evt.buflen.file", colsize = 8, aggregation = "TIME_AVG", groupby_aggregation = "SUM",
+      description = "Bytes read from and written to files, by second." },
+    { name = "NET", field = "evt.buflen.net", colsize = 8, aggregation = "TIME_AVG", groupby_aggregation = "SUM",
+      description = "Bytes received and sent, by second." },
+    { name = "NA", field = "mesos.framework.name", is_groupby_key = true },
+    { name = "ID", field = "mesos.framework.id", colsize = 38,
+      description = "Id." },
+    { name = "NAME", field = "mesos.framework.name", colsize = 25,
+      description = "Name." },
+  },
+}

@@ -1,0 +1,32 @@
+-- Page faults by process.
+view_info = {
+  id = "page_faults",
+  name = "Page Faults",
+  description = "Page faults by process.",
+  tips = { "A major fault waits for the disk: many of them mean too little memory." },
+  view_type = "table",
+  tags = { "Default", "wsysdig" },
+  applies_to = {
+    "", "container.id", "fd.name", "fd.containername", "fd.sport", "fd.sproto", "evt.type", "fd.directory",
+    "fd.containerdirectory", "k8s.pod.id", "k8s.rc.id", "k8s.rs.id", "k8s.svc.id", "k8s.ns.id",
+    "marathon.app.id", "marathon.group.name", "mesos.task.id", "mesos.framework.name",
+  },
+  filter = "evt.type!=switch",
+  use_defaults = true,
+  drilldown_target = "errors",
+  columns = {
+    { name = "NA", field = "proc.pid", is_key = true },
+    { name = "MAJOR", field = "thread.pfmajor", is_sorting = true, colsize = 9, aggregation = "MAX",
+      description = "Page faults that waited for the disk, since the process began." },
+    { name = "MINOR", field = "thread.pfminor", colsize = 9, aggregation = "MAX",
+      description = "Page faults that needed no disk, since the process began." },
+    { name = "PID", field = "proc.pid", colsize = 8,
+      description = "Process id." },
+    { name = "VPID", field = "proc.vpid", colsize = 8, tags = { "containers" },
+      description = "Process id inside the container." },
+    { name = "Container", field = "container.name", colsize = 20, tags = { "containers" },
+      description = "Container in which it happens." },
+    { name = "Command", field = "proc.exeline", colsize = 0, aggregation = "MAX",
+      description = "Command line." },
+  },
+}

@@ -1,0 +1,30 @@
+-- Reads and writes of files that took more than a millisecond.
+view_info = {
+  id = "slow_io",
+  name = "Slow File I/O",
+  description = "Reads and writes of files that took more than a millisecond.",
+  view_type = "table",
+  tags = { "Default", "wsysdig" },
+  applies_to = {
+    "", "container.id", "proc.pid", "thread.nametid", "thread.tid", "proc.name", "k8s.pod.id", "k8s.rc.id",
+    "k8s.rs.id", "k8s.svc.id", "k8s.ns.id", "marathon.app.id", "marathon.group.name", "mesos.task.id",
+    "mesos.framework.name",
+  },
+  filter = "evt.is_io=true and fd.type=file and (not fd.name contains '/dev/') and evt.latency>1000000",
+  use_defaults = true,
+  columns = {
+    { name = "NA", field = "evt.rawtime", is_key = true },
+    { name = "TIME", field = "evt.time", colsize = 12,
+      description = "Time of day." },
+    { name = "LATENCY", field = "evt.latency", is_sorting = true, colsize = 8,
+      description = "Time that the calls took." },
+    { name = "FILENAME", field = "fd.name", colsize = 32,
+      description = "Name." },
+    { name = "Container", field = "container.name", colsize = 20, tags = { "containers" },
+      description = "Container in which it happens." },
+    { name = "PID", field = "proc.pid", colsize = 12,
+      description = "Process id." },
+    { name = "Command", field = "proc.exeline", colsize = 0, aggregation = "MAX",
+      description = "Command line." },
+  },
+}

@@ -1,0 +1,30 @@
+-- Traces that programs reported, one by one.
+view_info = {
+  id = "traces_list",
+  name = "Traces List",
+  description = "Traces that programs reported, one by one.",
+  view_type = "table",
+  tags = { "Default" },
+  applies_to = {
+    "", "container.id", "proc.pid", "thread.nametid", "proc.name", "thread.tid", "fd.directory",
+    "fd.containerdirectory", "evt.res", "k8s.pod.id", "k8s.rc.id", "k8s.rs.id", "k8s.svc.id", "k8s.ns.id",
+    "marathon.app.id", "marathon.group.name", "mesos.task.id", "mesos.framework.name",
+  },
+  filter = "span.ntags>=%depth+1",
+  use_defaults = false,
+  drilldown_target = "spans_list",
+  drilldown_increase_depth = true,
+  columns = {
+    { name = "NA", field = "span.rawtime", filterfield = "span.rawparenttime", is_key = true, filter_in_child_only = true },
+    { name = "ID", field = "span.id", colsize = 10,
+      description = "Id of the span." },
+    { name = "TIME", field = "span.time", colsize = 19,
+      description = "When it began." },
+    { name = "DURATION", field = "span.duration.fortag[%depth]", is_sorting = true, colsize = 10, aggregation = "AVG",
+      description = "How long it took, on average." },
+    { name = "TAG", field = "span.tag[%depth]", colsize = 32, aggregation = "SUM",
+      description = "Tag." },
+    { name = "ARGS", field = "span.enterargs", colsize = 256, aggregation = "SUM",
+      description = "Its arguments." },
+  },
+}

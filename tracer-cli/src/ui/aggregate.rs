@@ -1,0 +1,410 @@
+//! Turns events into the rows of a view.
+//!
+//! A row stands for a value of the key column; each further column folds the values of its events into one. A view may
+//! group these rows once more by another column (threads by process): the folded values are then folded again.
+
+use super::cell::Cell;
+use super::view::{Aggregation, Kind, View, at_depth};
+use crate::fields::{self, Class, ExtractOptions, Extraction, FieldRef, Value};
+use crate::schema::ParamType;
+use crate::state::Context;
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+/// Most rows that are kept. What does not fit is counted.
+pub const MAX_ROWS: usize = 65_536;
+
+/// A column ready to be filled.
+#[derive(Debug, Clone)]
+pub struct Column {
+    pub heading: String,
+    pub description: String,
+    /// Characters; 0 is the rest of the line.
+    pub width: usize,
+    pub field: FieldRef,
+    pub fold: Aggregation,
+    pub group_fold: Aggregation,
+    pub is_shown: bool,
+}
+
+impl Column {
+    /// Whether there can be a value where nothing happened.
+    fn has_value(&self, is_event: bool) -> bool {
+        is_event || !matches!(self.field.field.class, Class::Evt | Class::EvtSyscall)
+    }
+}
+
+/// What a view extracts and how it folds it: the view in one mode (with or without containers) at one depth.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    pub columns: Vec<Column>,
+    /// Index of the column whose values the rows stand for; lists have none.
+    pub key: Option<usize>,
+    pub group: Option<usize>,
+    /// What drilling down compares, and whether only the next view does.
+    pub drill_field: Option<String>,
+    pub drill_child_only: bool,
+    /// The shown column that sorts at first.
+    pub sorting: usize,
+    use_defaults: bool,
+    pub kind: Kind,
+}
+
+/// Why a view cannot be shown.
+#[derive(Debug, thiserror::Error)]
+#[error("view {view}: {message}")]
+pub struct LayoutError {
+    pub view: String,
+    pub message: String,
+}
+
+impl Layout {
+    /// # Errors
+    /// A field that does not exist, a table without a key, a view without columns.
+    pub fn new(view: &View, containers: bool, depth: u32) -> Result<Self, LayoutError> {
+        let fault = |message: String| LayoutError { view: view.id.clone(), message };
+        let mut layout = Layout {
+            columns: Vec::new(),
+            key: None,
+            group: None,
+            drill_field: None,
+            drill_child_only: false,
+            sorting: 0,
+            use_defaults: view.use_defaults,
+            kind: view.kind,
+        };
+        let mut sorting = None;
+        let mut first_number = None;
+        for column in view.columns.iter().filter(|column| column.applies(containers)) {
+            let field = fields::find(&at_depth(&column.field, depth))
+                .map_err(|e| fault(format!("column {}: {e}", column.name)))?;
+            let index = layout.columns.len();
+            if column.is_key && layout.key.is_none() {
+                layout.key = Some(index);
+            }
+            if column.is_groupby_key {
+                layout.group = Some(index);
+            }
+            if column.is_groupby_key || (column.is_key && layout.group.is_none()) {
+                let compared = column.filterfield.as_deref().unwrap_or(&column.field);
+                layout.drill_field = Some(at_depth(compared, depth));
+                layout.drill_child_only = column.filter_in_child_only;
+            }
+            if column.is_sorting {
+                sorting = Some(index);
+            }
+            if column.is_shown() && column.aggregation != Aggregation::None {
+                first_number.get_or_insert(index);
+            }
+            layout.columns.push(Column {
+                heading: column.name.clone(),
+                description: column.description.clone(),
+                width: column.width,
+                field,
+                fold: column.aggregation,
+                group_fold: column.groupby_aggregation,
+                is_shown: column.is_shown(),
+            });
+        }
+        let first_shown = layout.columns.iter().position(|column| column.is_shown);
+        let Some(first_shown) = first_shown else { return Err(fault("no column is shown".to_owned())) };
+        layout.sorting = sorting.or(first_number).unwrap_or(first_shown);
+        if view.kind != Kind::List && layout.key.is_none() {
+            return Err(fault("a table needs a column with is_key".to_owned()));
+        }
+        Ok(layout)
+    }
+
+    /// Index of the column that names a row: the group where there is one.
+    pub fn naming(&self) -> Option<usize> {
+        self.group.or(self.key)
+    }
+}
+
+/// A folded value and how many values are in it.
+#[derive(Debug, Clone, Default)]
+struct Fold {
+    value: Cell,
+    count: u64,
+}
+
+impl Fold {
+    fn take(&mut self, value: Cell, count: u64, how: Aggregation) {
+        let had_none = self.value == Cell::Nothing;
+        match how {
+            _ if had_none => self.value = value,
+            Aggregation::None => {
+                // What stood in for a missing value makes room for the first real one.
+                if self.count == 0 && count > 0 {
+                    self.value = value;
+                }
+            }
+            Aggregation::Sum | Aggregation::TimeAvg | Aggregation::Avg => self.value.add(&value),
+            Aggregation::Min => {
+                if count > 0 && (self.count == 0 || value < self.value) {
+                    self.value = value;
+                }
+            }
+            Aggregation::Max => {
+                if value > self.value {
+                    self.value = value;
+                }
+            }
+        }
+        self.count += count;
+    }
+
+    /// Whether the largest text so far stays the largest: found out without copying the other one.
+    fn keeps(&self, field: &FieldRef, from: &Extraction<'_>) -> bool {
+        let Cell::Text(mine) = &self.value else { return false };
+        let mut keeps = true;
+        field.extract(from, &mut |value| {
+            keeps = matches!(value, Value::Text(text) if text == mine.as_ref());
+        });
+        keeps
+    }
+
+    /// The value after the first step; sums by second are divided only when they are shown.
+    fn done(&self, how: Aggregation) -> Cell {
+        match how {
+            Aggregation::Avg if self.count > 1 => self.value.divided(self.count as f64),
+            _ => self.value.clone(),
+        }
+    }
+}
+
+/// A row as it is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// One for each column of the layout.
+    pub cells: Vec<Cell>,
+}
+
+/// The table at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Sample {
+    pub rows: Vec<Row>,
+    /// Events whose row did not fit any more.
+    pub overflow: u64,
+    /// Time over which was counted.
+    pub span: Duration,
+    /// Time of the last event, ns since the epoch.
+    pub last_ts: u64,
+    /// Events that passed the filter.
+    pub events: u64,
+}
+
+/// Gathers events.
+pub struct Table {
+    layout: Layout,
+    rows: FxHashMap<Box<[u8]>, Vec<Fold>>,
+    list: VecDeque<Row>,
+    overflow: u64,
+    events: u64,
+    last_ts: u64,
+    key: Vec<u8>,
+}
+
+impl Table {
+    pub fn new(layout: Layout) -> Self {
+        Self {
+            layout,
+            rows: FxHashMap::default(),
+            list: VecDeque::new(),
+            overflow: 0,
+            events: 0,
+            last_ts: 0,
+            key: Vec::new(),
+        }
+    }
+
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Takes an event that passed the filter.
+    pub fn add(&mut self, context: Context<'_>, options: &ExtractOptions, scratch: &mut Vec<u8>) {
+        self.events += 1;
+        self.last_ts = context.event.ts;
+        self.fold(context, options, scratch, true);
+    }
+
+    /// Takes what is known of a thread that may have done nothing, so that it has a row.
+    pub fn add_thread(&mut self, context: Context<'_>, options: &ExtractOptions, scratch: &mut Vec<u8>) {
+        self.fold(context, options, scratch, false);
+    }
+
+    fn fold(
+        &mut self,
+        context: Context<'_>,
+        options: &ExtractOptions,
+        scratch: &mut Vec<u8>,
+        is_event: bool,
+    ) {
+        let from = Extraction::new(context, options, std::mem::take(scratch));
+        match self.layout.key {
+            Some(key) => self.row_from(key, &from, is_event),
+            None if is_event => self.list_from(&from),
+            None => {}
+        }
+        *scratch = from.into_scratch();
+    }
+
+    fn row_from(&mut self, key: usize, from: &Extraction<'_>, is_event: bool) {
+        let Some(column) = self.layout.columns.get(key).filter(|column| column.has_value(is_event)) else {
+            return;
+        };
+        self.key.clear();
+        let mut has_key = false;
+        column.field.extract(from, &mut |value| {
+            if !has_key {
+                encode(&value, &mut self.key);
+                has_key = true;
+            }
+        });
+        if !has_key {
+            return;
+        }
+        if let Some(row) = self.rows.get_mut(self.key.as_slice()) {
+            for (fold, column) in row.iter_mut().zip(&self.layout.columns) {
+                let is_set = column.fold == Aggregation::None && fold.count > 0;
+                if is_set || !column.has_value(is_event) {
+                    continue;
+                }
+                if column.fold == Aggregation::Max && fold.keeps(&column.field, from) {
+                    continue;
+                }
+                let Some((value, found)) = extract(&column.field, from, self.layout.use_defaults) else {
+                    return;
+                };
+                fold.take(value, u64::from(found), column.fold);
+            }
+            return;
+        }
+        if self.rows.len() >= MAX_ROWS {
+            self.overflow += 1;
+            return;
+        }
+        let mut row = Vec::with_capacity(self.layout.columns.len());
+        for column in &self.layout.columns {
+            let use_defaults = self.layout.use_defaults;
+            let value = match column.has_value(is_event) {
+                true => extract(&column.field, from, use_defaults),
+                false => use_defaults.then(|| (Cell::zero(column.field.ty), false)),
+            };
+            let Some((value, found)) = value else { return };
+            row.push(Fold { value, count: u64::from(found) });
+        }
+        self.rows.insert(self.key.as_slice().into(), row);
+    }
+
+    fn list_from(&mut self, from: &Extraction<'_>) {
+        let mut cells = Vec::with_capacity(self.layout.columns.len());
+        for column in &self.layout.columns {
+            let Some((value, _)) = extract(&column.field, from, self.layout.use_defaults) else { return };
+            cells.push(value);
+        }
+        if self.list.len() >= MAX_ROWS {
+            self.list.pop_front();
+            self.overflow += 1;
+        }
+        self.list.push_back(Row { cells });
+    }
+
+    /// The rows so far, with sums by second over `span`.
+    pub fn sample(&self, span: Duration) -> Sample {
+        let rows = match (self.layout.key, self.layout.group) {
+            (None, _) => self.list.iter().cloned().collect(),
+            (Some(_), None) => self.rows.values().map(|row| self.finish(row, span)).collect(),
+            (Some(_), Some(group)) => self.grouped(group, span),
+        };
+        Sample { rows, overflow: self.overflow, span, last_ts: self.last_ts, events: self.events }
+    }
+
+    fn grouped(&self, group: usize, span: Duration) -> Vec<Row> {
+        let mut groups: BTreeMap<&Cell, Vec<Fold>> = BTreeMap::new();
+        let mut keys: Vec<&[u8]> = self.rows.keys().map(AsRef::as_ref).collect();
+        // The first row of a group gives what is not folded: let it always be the same one.
+        keys.sort_unstable();
+        for key in keys {
+            let Some(row) = self.rows.get(key) else { continue };
+            let Some(name) = row.get(group) else { continue };
+            let columns = self.layout.columns.iter();
+            match groups.get_mut(&name.value) {
+                Some(folds) => {
+                    for ((fold, one), column) in folds.iter_mut().zip(row).zip(columns) {
+                        fold.take(one.done(column.fold), 1, column.group_fold);
+                    }
+                }
+                None => {
+                    let first = row.iter().zip(columns);
+                    let folds = first.map(|(one, column)| Fold { value: one.done(column.fold), count: 1 });
+                    groups.insert(&name.value, folds.collect());
+                }
+            }
+        }
+        groups.values().map(|folds| self.finish_group(folds, span)).collect()
+    }
+
+    fn finish(&self, row: &[Fold], span: Duration) -> Row {
+        let folds = row.iter().zip(&self.layout.columns);
+        let cells = folds.map(|(fold, column)| by_second(fold.done(column.fold), column.fold, span));
+        Row { cells: cells.collect() }
+    }
+
+    fn finish_group(&self, row: &[Fold], span: Duration) -> Row {
+        let folds = row.iter().zip(&self.layout.columns);
+        let cells = folds.map(|(fold, column)| by_second(fold.done(column.group_fold), column.fold, span));
+        Row { cells: cells.collect() }
+    }
+
+    /// Begins anew.
+    pub fn clear(&mut self) {
+        self.rows.clear();
+        self.list.clear();
+        self.overflow = 0;
+        self.events = 0;
+    }
+
+    /// Begins the next sample: tables count anew, lists go on.
+    pub fn next_sample(&mut self) {
+        if self.layout.key.is_some() {
+            self.clear();
+        }
+    }
+}
+
+fn by_second(cell: Cell, fold: Aggregation, span: Duration) -> Cell {
+    match fold {
+        Aggregation::TimeAvg if span > Duration::ZERO => cell.divided(span.as_secs_f64()),
+        _ => cell,
+    }
+}
+
+/// The first value of the field and whether it was there; `None` when the event has to be left out.
+fn extract(field: &FieldRef, from: &Extraction<'_>, use_defaults: bool) -> Option<(Cell, bool)> {
+    let mut found = None;
+    field.extract(from, &mut |value| {
+        found.get_or_insert_with(|| Cell::of(&value));
+    });
+    match found {
+        Some(value) => Some((value, true)),
+        None if use_defaults || field.ty == ParamType::Charbuf => Some((Cell::zero(field.ty), false)),
+        None => None,
+    }
+}
+
+/// A value as the bytes that tell it from others.
+fn encode(value: &Value<'_>, out: &mut Vec<u8>) {
+    match *value {
+        Value::Bool(b) => out.push(u8::from(b)),
+        Value::Int(n) => out.extend_from_slice(&n.to_le_bytes()),
+        Value::Uint(n) | Value::Reltime(n) | Value::Abstime(n) => out.extend_from_slice(&n.to_le_bytes()),
+        Value::Double(n) => out.extend_from_slice(&n.to_bits().to_le_bytes()),
+        Value::Text(text) | Value::Buffer(text) => out.extend_from_slice(text),
+        Value::Ip(std::net::IpAddr::V4(ip)) => out.extend_from_slice(&ip.octets()),
+        Value::Ip(std::net::IpAddr::V6(ip)) => out.extend_from_slice(&ip.octets()),
+        Value::Port(port) => out.extend_from_slice(&port.to_le_bytes()),
+    }
+}

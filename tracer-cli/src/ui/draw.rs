@@ -1,0 +1,311 @@
+//! Draws the whole screen.
+
+use super::app::{App, FOOT, HEAD, Screen, Size};
+use super::cell;
+use super::lines::Tone;
+use super::menu::{Menu, Overlay, Prompt, Purpose};
+use super::spectrogram::{RANGES, Spectrogram, range_start};
+use super::text_screen::{About, MODES, TextScreen};
+use super::theme::{Depth, Theme};
+use super::view::Kind;
+use super::{pages, table_screen};
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+
+/// Draws everything.
+pub fn draw(frame: &mut Frame<'_>, app: &mut App, theme: Theme) {
+    let area = frame.area();
+    let before = app.size;
+    app.size = Size { width: area.width, height: area.height };
+    if before.height != app.size.height
+        && let Some(at) = app.selected_index()
+    {
+        // The selected row stays in view.
+        app.select(at);
+    }
+    if area.height < HEAD + FOOT + 1 || area.width < 10 {
+        return;
+    }
+    let buffer = frame.buffer_mut();
+    draw_title(app, theme, area, buffer);
+    draw_source(app, theme, area, buffer);
+    let body = Rect { y: area.y + HEAD - 1, height: area.height - (HEAD - 1) - FOOT, ..area };
+    match &app.screen {
+        Screen::Table => table_screen::draw(app, theme, body, buffer),
+        Screen::Text(text) => draw_text(text, theme, body, buffer),
+        Screen::Spectrogram(spectrogram) => draw_spectrogram(spectrogram, theme, body, buffer),
+    }
+    let foot = Rect { y: area.bottom() - 1, height: 1, ..area };
+    draw_foot(app, theme, foot, buffer);
+    match &app.overlay {
+        Some(Overlay::Menu(menu)) => draw_menu(app, menu, theme, body, buffer),
+        Some(Overlay::Page { title, lines, top }) => draw_page(title, lines, *top, theme, body, buffer),
+        Some(Overlay::Prompt(prompt)) => {
+            let cursor = draw_prompt(prompt, theme, foot, buffer);
+            frame.set_cursor_position(cursor);
+        }
+        Some(Overlay::Confirm { command, .. }) => {
+            clear(buffer, foot);
+            let text = format!("Run «{command}»? [y/N] ");
+            buffer.set_stringn(foot.x, foot.y, text, usize::from(foot.width), theme.alarm());
+        }
+        None => {}
+    }
+}
+
+fn clear(buffer: &mut Buffer, area: Rect) {
+    for y in area.top()..area.bottom() {
+        for x in area.left()..area.right() {
+            if let Some(cell) = buffer.cell_mut(Position { x, y }) {
+                cell.reset();
+            }
+        }
+    }
+}
+
+/// Writes pieces after one another; returns where the next would begin.
+fn write(buffer: &mut Buffer, area: Rect, mut x: u16, pieces: &[(&str, Style)]) -> u16 {
+    for (text, style) in pieces {
+        let left = usize::from(area.right().saturating_sub(x));
+        (x, _) = buffer.set_stringn(x, area.y, text, left, *style);
+    }
+    x
+}
+
+fn draw_title(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let name = match &app.screen {
+        Screen::Text(text) if text.about == About::Echo => "I/O",
+        Screen::Text(_) => "Events",
+        _ => app.level.view.name.as_str(),
+    };
+    let selection = app.level.selection();
+    let pieces = [
+        ("Viewing: ", theme.label()),
+        (name, theme.title()),
+        (" For: ", theme.label()),
+        (&selection, theme.title()),
+    ];
+    let x = write(buffer, area, area.x, &pieces);
+    if app.paused {
+        write(buffer, area, x, &[("  ", Style::new()), ("PAUSED", theme.alarm())]);
+    }
+}
+
+fn draw_source(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let area = Rect { y: area.y + 1, height: 1, ..area };
+    let progress = &app.progress;
+    let mut source = app.settings.source.clone();
+    if !app.settings.live {
+        let mut span = String::new();
+        cell::write_duration(progress.last_ts.saturating_sub(progress.first_ts), &mut span);
+        let state = if progress.complete { "" } else { ", reading" };
+        source.push_str(&format!(" ({} evts, {span}{state})", progress.events));
+    }
+    let filter = app.level.filter_text(&app.settings.filter);
+    let filter = if filter.is_empty() { "none" } else { &filter };
+    let pieces = [
+        ("Source: ", theme.label()),
+        (&source, Style::new()),
+        (" Filter: ", theme.label()),
+        (filter, Style::new()),
+    ];
+    write(buffer, area, area.x, &pieces);
+    if let Some(warning) = warning(app) {
+        let width = warning.chars().count() as u16 + 1;
+        let at = area.right().saturating_sub(width).max(area.x);
+        let place = Rect { x: at, width: area.right() - at, ..area };
+        clear(buffer, place);
+        write(buffer, place, at, &[(" ", Style::new()), (&warning, theme.alarm())]);
+    }
+}
+
+/// What makes the numbers on the screen less than the truth.
+fn warning(app: &App) -> Option<String> {
+    if let Some(failure) = &app.progress.failure {
+        return Some(failure.clone());
+    }
+    let cpus = &app.progress.counts.cpus;
+    let lost: u64 = cpus.iter().map(|cpu| cpu.lost).sum();
+    let attempted: u64 = cpus.iter().map(|cpu| cpu.attempted).sum();
+    if lost > 0 {
+        let percent = lost as f64 * 100.0 / attempted.max(1) as f64;
+        return Some(format!("{lost} events lost ({percent:.1}%)"));
+    }
+    (app.sample.overflow > 0).then(|| format!("{} events in rows that did not fit", app.sample.overflow))
+}
+
+fn draw_text(text: &TextScreen, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let mode = MODES.get(text.mode).map_or("", |(name, _)| name);
+    let heading = Rect { height: 1, ..area };
+    buffer.set_style(heading, theme.heading());
+    let dropped =
+        if text.dropped > 0 { format!(", {} older ones dropped", text.dropped) } else { String::new() };
+    let what = format!("{} lines{dropped}  ({mode})", text.lines.len());
+    write(buffer, heading, area.x, &[(&what, theme.heading())]);
+    for line in 0..area.height.saturating_sub(1) {
+        let at = text.top + usize::from(line);
+        let Some(shown) = text.lines.get(at) else { break };
+        let y = area.y + 1 + line;
+        let is_found = text.found == Some(at);
+        let style = if is_found { theme.found() } else { theme.line(shown.tone) };
+        let cut: String = shown.text.chars().skip(text.shift).collect();
+        buffer.set_stringn(area.x, y, cut, usize::from(area.width), style);
+    }
+}
+
+/// Newest interval at the bottom; the scale of latencies in the first line.
+fn draw_spectrogram(spectrogram: &Spectrogram, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    buffer.set_style(Rect { height: 1, ..area }, theme.heading());
+    let width = u32::from(area.width).max(1);
+    let mut label = String::new();
+    for decade in 0..11u32 {
+        let range = decade * RANGES / 11 + 1;
+        label.clear();
+        cell::write_duration(range_start(range), &mut label);
+        let x = area.x + (decade * width / 11) as u16;
+        let text = format!("|{}", label.replace(".00", ""));
+        buffer.set_stringn(x, area.y, text, (width / 11) as usize, theme.heading());
+    }
+    let peak = spectrogram.peak();
+    if peak == 0 {
+        return;
+    }
+    let height = usize::from(area.height.saturating_sub(1));
+    let first = spectrogram.lines.len().saturating_sub(height);
+    let mut counts = vec![0u64; usize::from(area.width)];
+    for (line, interval) in spectrogram.lines.iter().skip(first).enumerate() {
+        counts.fill(0);
+        for (range, count) in &interval.counts {
+            let x = (range.saturating_sub(1).min(RANGES - 1) * width / RANGES) as usize;
+            if let Some(slot) = counts.get_mut(x) {
+                *slot += count;
+            }
+        }
+        for (x, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let share = (*count as f64).ln_1p() / (peak as f64).ln_1p();
+            let at = Position { x: area.x + x as u16, y: area.y + 1 + line as u16 };
+            let Some(cell) = buffer.cell_mut(at) else { continue };
+            match theme.depth {
+                Depth::None => {
+                    let signs = ['.', ':', 'o', 'O', '#'];
+                    let sign = signs[((share * signs.len() as f64) as usize).min(signs.len() - 1)];
+                    cell.set_char(sign);
+                }
+                _ => {
+                    cell.set_char(' ').set_bg(theme.heat(share));
+                }
+            }
+        }
+    }
+}
+
+fn draw_foot(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    if let Some(message) = &app.message {
+        write(buffer, area, area.x, &[(message, theme.alarm())]);
+        return;
+    }
+    let mut x = area.x;
+    for (name, does, _) in pages::legend_keys(app) {
+        x = write(buffer, area, x, &[(name, theme.key()), (does, theme.legend()), (" ", Style::new())]);
+    }
+    let (place, count) = match &app.screen {
+        Screen::Text(text) => (text.top + usize::from(!text.lines.is_empty()), text.lines.len()),
+        Screen::Spectrogram(_) => return,
+        Screen::Table if app.level.view.kind == Kind::List => (app.level.top + 1, app.order.len()),
+        Screen::Table => (app.selected_index().map_or(0, |at| at + 1), app.order.len()),
+    };
+    let percent = place * 100 / count.max(1);
+    let text = format!(" {place}/{count}({percent}%)");
+    let at = area.right().saturating_sub(text.len() as u16);
+    if at >= x {
+        write(buffer, area, at, &[(&text, theme.label())]);
+    }
+}
+
+fn draw_menu(app: &App, menu: &Menu, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let width = menu.width.min(area.width);
+    let place = Rect { width, ..area };
+    clear(buffer, place);
+    let heading = Rect { height: 1, ..place };
+    buffer.set_style(heading, theme.heading());
+    write(buffer, heading, place.x, &[(menu.title, theme.heading())]);
+    let height = usize::from(area.height.saturating_sub(1));
+    let top = (menu.selected + 1).saturating_sub(height);
+    for (line, (at, entry)) in menu.entries.iter().enumerate().skip(top).take(height).enumerate() {
+        let row = Rect { y: area.y + 1 + line as u16, height: 1, ..place };
+        let style = if at == menu.selected { theme.selected() } else { Style::new() };
+        buffer.set_style(row, style);
+        buffer.set_stringn(row.x, row.y, &entry.text, usize::from(width.saturating_sub(1)), style);
+    }
+    // Beside the views: what the highlighted one shows.
+    let Some(super::menu::Choice::View(id)) = menu.chosen() else { return };
+    let Some(view) = app.catalog.by_id(id) else { return };
+    if let Ok(level) = super::drill::Level::root(view, app.settings.containers)
+        && area.width > width + 20
+    {
+        let beside = Rect { x: area.x + width, width: area.width - width, ..area };
+        draw_page(&view.name, &pages::legend_lines(&level), 0, theme, beside, buffer);
+    }
+}
+
+fn draw_page(title: &str, lines: &[String], top: usize, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    clear(buffer, area);
+    let heading = Rect { height: 1, ..area };
+    buffer.set_style(heading, theme.heading());
+    write(buffer, heading, area.x, &[(" ", theme.heading()), (title, theme.heading())]);
+    let height = usize::from(area.height.saturating_sub(1));
+    let text_width = usize::from(area.width.saturating_sub(2)).max(1);
+    let mut y = area.y + 1;
+    for line in lines.iter().skip(top).take(height) {
+        for part in wrapped(line, text_width) {
+            if y >= area.bottom() {
+                return;
+            }
+            buffer.set_stringn(area.x + 1, y, part, text_width, Style::new());
+            y += 1;
+        }
+    }
+}
+
+/// A line cut between words into parts of at most `width` characters.
+fn wrapped(line: &str, width: usize) -> Vec<String> {
+    if line.chars().count() <= width {
+        return vec![line.to_owned()];
+    }
+    let mut parts = vec![String::new()];
+    for word in line.split_inclusive(' ') {
+        let Some(last) = parts.last_mut() else { break };
+        if !last.is_empty() && last.chars().count() + word.trim_end().chars().count() > width {
+            parts.push(word.to_owned());
+        } else {
+            last.push_str(word);
+        }
+    }
+    parts
+}
+
+fn draw_prompt(prompt: &Prompt, theme: Theme, area: Rect, buffer: &mut Buffer) -> Position {
+    clear(buffer, area);
+    let hint = match (&prompt.fault, prompt.purpose) {
+        (Some(fault), _) => Some((format!("  {fault}"), theme.alarm())),
+        (None, Purpose::Filter) => {
+            Some(("  Enter: use it  F2: rows with a text  Esc: cancel".to_owned(), theme.label()))
+        }
+        (None, Purpose::Rows) => {
+            Some(("  Enter: keep  F2: filter events  Esc: all rows".to_owned(), theme.label()))
+        }
+        _ => None,
+    };
+    let x = write(buffer, area, area.x, &[(prompt.label(), theme.title())]);
+    let room = usize::from(area.right().saturating_sub(x)).saturating_sub(1);
+    // What is typed scrolls when it is longer than the line.
+    let skipped = prompt.cursor.saturating_sub(room);
+    let shown: String = prompt.text.chars().skip(skipped).collect();
+    let end = write(buffer, area, x, &[(&shown, theme.line(Tone::Plain))]);
+    if let Some((hint, style)) = hint {
+        write(buffer, area, end, &[(&hint, style)]);
+    }
+    Position { x: x + (prompt.cursor - skipped) as u16, y: area.y }
+}

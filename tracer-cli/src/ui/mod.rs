@@ -1,0 +1,41 @@
+//! The full-screen program: tables, lists and spectrograms of what happens, with drill-down.
+//!
+//! Two threads. One moves events through the pipeline into what is being watched ([`watch`]) and reports
+//! samples of it; the other has the screen and the keys ([`app`]). They talk over channels, so that a flood of
+//! events never delays a key, and a slow terminal never delays an event.
+
+pub mod aggregate;
+pub mod app;
+pub mod catalog;
+pub mod cell;
+mod draw;
+pub mod drill;
+mod export;
+mod keys;
+pub mod lines;
+mod menu;
+mod pages;
+mod procinfo;
+pub mod rows;
+mod spectrogram;
+mod table_screen;
+mod terminal;
+mod text_screen;
+mod theme;
+pub mod view;
+pub mod watch;
+
+use std::sync::atomic::AtomicBool;
+
+/// Shows the screen until the user quits or `stop` becomes true.
+///
+/// # Errors
+/// A terminal that cannot be used, and a live source that could not begin.
+pub fn run(app: &mut app::App, watch: &watch::Watch, stop: &AtomicBool) -> anyhow::Result<()> {
+    let theme = theme::Theme { depth: theme::Depth::of_terminal() };
+    terminal::run(app, watch, theme, stop)?;
+    match app.progress.failure.take() {
+        Some(failure) => Err(anyhow::Error::msg(failure)),
+        None => Ok(()),
+    }
+}

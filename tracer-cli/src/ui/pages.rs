@@ -1,0 +1,150 @@
+//! Pages to read, and the last line: what the keys do.
+
+use super::app::{App, Screen};
+use super::drill::Level;
+use super::menu::Overlay;
+use super::view::Kind;
+use crossterm::event::KeyCode;
+
+/// A key of the last line: what is written there, and what it is.
+pub type LegendKey = (&'static str, &'static str, KeyCode);
+
+const TABLE: [LegendKey; 12] = [
+    ("F1", "Help", KeyCode::F(1)),
+    ("F2", "Views", KeyCode::F(2)),
+    ("F4", "Filter", KeyCode::F(4)),
+    ("F5", "Echo", KeyCode::F(5)),
+    ("F6", "Dig", KeyCode::F(6)),
+    ("F7", "Legend", KeyCode::F(7)),
+    ("F8", "Actions", KeyCode::F(8)),
+    ("F9", "Sort", KeyCode::F(9)),
+    ("F12", "Spectro", KeyCode::F(12)),
+    ("/", "Search", KeyCode::Char('/')),
+    ("p", "Pause", KeyCode::Char('p')),
+    ("q", "Quit", KeyCode::F(10)),
+];
+
+const LIST: [LegendKey; 8] = [
+    ("F1", "Help", KeyCode::F(1)),
+    ("F2", "Views", KeyCode::F(2)),
+    ("F4", "Filter", KeyCode::F(4)),
+    ("F7", "Legend", KeyCode::F(7)),
+    ("/", "Search", KeyCode::Char('/')),
+    ("p", "Pause", KeyCode::Char('p')),
+    ("c", "Clear", KeyCode::Delete),
+    ("q", "Quit", KeyCode::F(10)),
+];
+
+const TEXT: [LegendKey; 8] = [
+    ("F1", "Help", KeyCode::F(1)),
+    ("F2", "View As", KeyCode::F(2)),
+    ("/", "Search", KeyCode::Char('/')),
+    ("p", "Pause", KeyCode::Char('p')),
+    ("Bak", "Back", KeyCode::Backspace),
+    ("c", "Clear", KeyCode::Char('c')),
+    ("w", "Save", KeyCode::Char('w')),
+    ("q", "Quit", KeyCode::F(10)),
+];
+
+/// The keys that the last line shows.
+pub fn legend_keys(app: &App) -> &'static [LegendKey] {
+    match (&app.screen, app.level.view.kind) {
+        (Screen::Text(_), _) => &TEXT,
+        (Screen::Table, Kind::Table) => &TABLE,
+        _ => &LIST,
+    }
+}
+
+/// The key whose legend stands at this column.
+pub fn legend_key_at(app: &App, column: u16) -> Option<KeyCode> {
+    let mut at = 0;
+    legend_keys(app).iter().find_map(|(name, does, key)| {
+        at += name.len() + does.len() + 1;
+        (usize::from(column) < at).then_some(*key)
+    })
+}
+
+/// F1.
+pub fn help(app: &App) -> Overlay {
+    let text = match app.screen {
+        Screen::Text(_) => HELP_TEXT,
+        Screen::Table | Screen::Spectrogram(_) => HELP_TABLE,
+    };
+    Overlay::Page { title: "Help".to_owned(), lines: text.lines().map(str::to_owned).collect(), top: 0 }
+}
+
+/// F7: what the view and its columns tell.
+pub fn legend(level: &Level) -> Overlay {
+    Overlay::Page { title: level.view.name.clone(), lines: legend_lines(level), top: 0 }
+}
+
+/// The lines of [`legend`].
+pub fn legend_lines(level: &Level) -> Vec<String> {
+    let view = &level.view;
+    let mut lines = vec![view.description.clone(), String::new()];
+    for tip in &view.tips {
+        lines.extend([tip.clone(), String::new()]);
+    }
+    lines.push("Columns".to_owned());
+    for column in level.layout.columns.iter().filter(|column| column.is_shown) {
+        lines.push(format!("  {:<14} {}", column.heading, column.description));
+        lines.push(format!("  {:<14} field {}", "", column.field.field.name));
+    }
+    lines.extend([String::new(), format!("Id: {}", view.id)]);
+    if !view.filter.is_empty() {
+        lines.push(format!("Filter: {}", view.filter));
+    }
+    if !view.actions.is_empty() {
+        lines.extend([String::new(), "Action keys".to_owned()]);
+        for action in &view.actions {
+            lines.push(format!("  {}  {:<34} {}", action.hotkey, action.description, action.command));
+        }
+    }
+    lines
+}
+
+const HELP_TABLE: &str = "\
+A view shows what happens as a table: processes, files, connections, errors and many more.
+Choose one with F2. Enter looks at the selected row through the next view, Backspace comes
+back. Each step narrows the filter, which the second line shows.
+
+  Up Down PgUp PgDn Home End   move the selection           (also j k g G, ctrl-d ctrl-u)
+  Left Right                   scroll the columns
+  Enter                        drill down into the selected row
+  Backspace                    back to where you came from
+  F1  ? h                      this help
+  F2                           choose a view for the same selection
+  F4  \\                        filter: type a filter for events; F2 there: only rows with a text
+  F5  e                        what the selection reads and writes
+  F6  d                        the events of the selection
+  F7                           what the view and its columns tell
+  F8                           commands for the selected row; their keys work here, too
+  F9  >                        sort by a column; the same one again turns the order
+  shift 1 … 9  ! @ # $ % …     sort by the first … ninth column
+  F12, shift F12               how long calls take: all, those on files
+  ctrl-f  /                    search; F3 or n: next
+  p                            pause, go on
+  c  Delete                    clear a list
+  w                            save the table as CSV or JSON
+  ctrl-l                       draw the screen anew
+  F10  q                       quit
+
+The mouse selects rows, sorts by the heading that is clicked, opens a row that is
+double-clicked, and presses the keys of the last line.
+
+Amounts are in units of 1024 (K, M, G); columns named /S and BPS are by second.
+A key of a view's action comes before the same key of this list.";
+
+const HELP_TEXT: &str = "\
+  Up Down PgUp PgDn Home End   scroll                       (also j k g G, ctrl-d ctrl-u)
+  Left Right                   scroll sideways
+  F2                           choose how data is shown: text, hexadecimal …
+  ctrl-f  /                    search; F3 or n: next
+  ctrl-g                       go to a line
+  p                            pause, go on
+  c                            clear
+  w                            save to a file
+  Backspace  Esc               back to the table
+  F10  q                       quit
+
+New lines are scrolled into view while the last line is on the screen.";
