@@ -162,44 +162,46 @@ impl Pipeline {
                 stopping = true;
             }
             self.hear(inspector, sink);
-            let mut event = match source.next()? {
-                Next::Event(event) => event,
-                Next::Idle => {
-                    sink.flush()?;
-                    if swept.elapsed() >= SWEEP_INTERVAL {
-                        inspector.sweep(last_ts, &mut |tid| source.is_alive(tid));
-                        swept = Instant::now();
+            // An event stays where the source put it: to move it would take longer than to read it.
+            let mut next = source.next();
+            let Ok(Next::Event(event)) = &mut next else {
+                match next? {
+                    Next::Idle => {
+                        sink.flush()?;
+                        if swept.elapsed() >= SWEEP_INTERVAL {
+                            inspector.sweep(last_ts, &mut |tid| source.is_alive(tid));
+                            swept = Instant::now();
+                        }
+                        if self.rules.max_time.is_some_and(|max| begin.elapsed() >= max) {
+                            break;
+                        }
                     }
-                    if self.rules.max_time.is_some_and(|max| begin.elapsed() >= max) {
-                        break;
+                    next @ (Next::Section | Next::Recording) => {
+                        if matches!(next, Next::Recording) {
+                            inspector.begin_recording();
+                            counted = self.totals.events;
+                        } else {
+                            inspector.begin_section();
+                        }
+                        source.load_state(&mut inspector.state)?;
+                        sink.section();
                     }
-                    continue;
+                    Next::Amendment(amendment) => inspector.amend_next(amendment),
+                    Next::End => break,
+                    // Taken above.
+                    Next::Event(_) => {}
                 }
-                Next::Amendment(amendment) => {
-                    inspector.amend_next(amendment);
-                    continue;
-                }
-                next @ (Next::Section | Next::Recording) => {
-                    if matches!(next, Next::Recording) {
-                        inspector.begin_recording();
-                        counted = self.totals.events;
-                    } else {
-                        inspector.begin_section();
-                    }
-                    source.load_state(&mut inspector.state)?;
-                    sink.section();
-                    continue;
-                }
-                Next::End => break,
+                continue;
             };
             if event.bits.contains(EventBits::EARLY) {
-                inspector.apply(&event, look_up.as_mut());
+                inspector.apply(event, look_up.as_mut());
                 continue;
             }
             let ts = event.ts;
             last_ts = ts;
-            let past = Duration::from_nanos(ts.saturating_sub(*first_ts.get_or_insert(ts)));
-            if self.rules.max_time.is_some_and(|max| past >= max) {
+            if let Some(max) = self.rules.max_time
+                && Duration::from_nanos(ts.saturating_sub(*first_ts.get_or_insert(ts))) >= max
+            {
                 break;
             }
             self.totals.events += 1;
@@ -209,11 +211,11 @@ impl Pipeline {
                 inspector.settle();
                 sink.begin(&inspector.state, ts)?;
             }
-            let binding = inspector.apply(&event, look_up.as_mut());
+            let binding = inspector.apply(event, look_up.as_mut());
             if inspector.state.containers.has_questions() {
                 self.ask(inspector, sink, self.container_wait);
             }
-            let context = Context { event: &event, state: &inspector.state, binding: &binding };
+            let context = Context { event, state: &inspector.state, binding: &binding };
             match self.judge(context) {
                 Verdict::Show => sink.event(&context)?,
                 Verdict::Hide(why) => sink.unshown(&context, why)?,

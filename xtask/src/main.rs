@@ -17,8 +17,11 @@ struct Args {
 enum Command {
     /// Make the Rust tables of the event schema from `data/`
     Tables(tables::Args),
-    /// Measure what tracing costs the traced, beside strace and perf trace (root)
-    Bench(bench::Args),
+    /// Measure
+    Bench {
+        #[command(subcommand)]
+        what: bench::What,
+    },
     /// Build the probe into tracer-ebpf/prebuilt/
     Ebpf {
         /// Only compare with the committed object
@@ -29,7 +32,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Args::parse().command {
-        Command::Bench(args) => bench::run(&root(), &args),
+        Command::Bench { what } => bench::run(&root(), &what),
         Command::Tables(args) => tables::run(&args),
         Command::Ebpf { check } => ebpf::run(&root(), check),
     }

@@ -71,6 +71,9 @@ impl Filter {
     /// Whether the event matches.
     #[inline]
     pub fn matches(&mut self, context: Context<'_>, options: &ExtractOptions) -> bool {
+        if !self.events.contains(context.event) {
+            return false;
+        }
         let from = Extraction::new(context, options, std::mem::take(&mut self.text));
         let matches = self.matches_in(&from);
         self.text = from.into_scratch();

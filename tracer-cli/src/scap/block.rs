@@ -47,10 +47,39 @@ pub(super) struct EventKind {
     pub large: bool,
 }
 
+impl EventKind {
+    /// The version of event blocks with this code.
+    #[inline]
+    pub const fn of(code: u32) -> Option<EventKind> {
+        const FLAGS: u8 = 1;
+        const COUNTED: u8 = 2;
+        const LARGE: u8 = 4;
+        // One number, not three: this is asked for each event, and three would go through memory.
+        let bits = match code {
+            0x204 | 0x8010_ABCD => 0,
+            0x208 => FLAGS,
+            0x216 => COUNTED,
+            0x217 => COUNTED | FLAGS,
+            0x221 => LARGE | COUNTED,
+            0x222 => LARGE | COUNTED | FLAGS,
+            _ => return None,
+        };
+        Some(EventKind { flags: bits & FLAGS != 0, counted: bits & COUNTED != 0, large: bits & LARGE != 0 })
+    }
+
+    /// Longest total length that is accepted.
+    #[inline]
+    pub const fn max_len(self) -> u32 {
+        if self.large { MAX_LARGE_EVENT } else { MAX_SMALL_EVENT }
+    }
+}
+
 impl Kind {
     /// The kind with this code. The codes above 0x8000_0000 are from before the format was public.
     pub fn of(code: u32) -> Kind {
-        let event = |flags, counted, large| Kind::Event(EventKind { flags, counted, large });
+        if let Some(event) = EventKind::of(code) {
+            return Kind::Event(event);
+        }
         match code {
             SECTION => Kind::Section,
             0x201 | 0x8002_ABCD => Kind::Machine,
@@ -69,12 +98,6 @@ impl Kind {
             0x219 => Kind::Interfaces { sized: true },
             0x206 | 0x8012_ABCD => Kind::Users { sized: false },
             0x220 => Kind::Users { sized: true },
-            0x204 | 0x8010_ABCD => event(false, false, false),
-            0x208 => event(true, false, false),
-            0x216 => event(false, true, false),
-            0x217 => event(true, true, false),
-            0x221 => event(false, true, true),
-            0x222 => event(true, true, true),
             other => Kind::Other(other),
         }
     }
@@ -82,8 +105,7 @@ impl Kind {
     /// Longest total length that is accepted. Lists are read piece by piece and may be of any length.
     pub fn max_len(self) -> u32 {
         match self {
-            Kind::Event(EventKind { large: false, .. }) => MAX_SMALL_EVENT,
-            Kind::Event(_) => MAX_LARGE_EVENT,
+            Kind::Event(event) => event.max_len(),
             _ => u32::MAX,
         }
     }

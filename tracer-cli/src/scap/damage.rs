@@ -1,7 +1,7 @@
 //! What can be wrong with a capture file, said with its place.
 
 use super::block::Kind;
-use std::fmt;
+use std::{fmt, io};
 
 /// Why a capture file cannot be read, or not further.
 #[derive(Debug, thiserror::Error)]
@@ -14,15 +14,31 @@ pub(super) enum CaptureError {
     NotACapture { file: String, what: String },
     #[error("{file} is damaged at byte {at}{unit}: {what}")]
     Damaged { file: String, at: u64, unit: &'static str, what: Damage },
-    #[error("error reading file {file} at byte {at}{unit}: {cause}")]
-    Read { file: String, at: u64, unit: &'static str, cause: std::io::Error },
+    #[error("error reading file {file} at byte {at}{unit}: {}{}", in_block(*.block), failure(.cause))]
+    Read { file: String, at: u64, unit: &'static str, block: Place, cause: io::Error },
 }
+
+/// The block that is being read and where it begins; `None` between blocks.
+pub(super) type Place = Option<(Kind, u64)>;
 
 /// What is wrong in a block.
 #[derive(Debug)]
 pub(super) struct Damage {
-    pub block: Option<(Kind, u64)>,
+    pub block: Place,
     pub fault: Fault,
+}
+
+fn in_block(block: Place) -> String {
+    block.map(|(kind, at)| format!("in the {kind} block at byte {at}, ")).unwrap_or_default()
+}
+
+fn failure(cause: &io::Error) -> String {
+    match cause.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            "the compressed data end too early: is the file truncated?".to_owned()
+        }
+        _ => cause.to_string(),
+    }
 }
 
 /// The fault itself.
@@ -48,9 +64,7 @@ pub(super) enum Fault {
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some((kind, at)) = self.block {
-            write!(f, "in the {kind} block at byte {at}, ")?;
-        }
+        f.write_str(&in_block(self.block))?;
         match self.fault {
             Fault::Cut { missing } => write!(f, "the file ends {missing} bytes too early: is it truncated?"),
             Fault::NoHeader { left } => {

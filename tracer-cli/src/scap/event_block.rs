@@ -5,7 +5,7 @@ use super::compat;
 use super::damage::Fault;
 use crate::event::EventBits;
 use crate::param_slots::MAX_PARAMS;
-use crate::schema::{EventFlags, EventType};
+use crate::schema::{EventFlags, EventType, tables};
 
 /// Bytes before the lengths of the parameters, in version 1 without the number of parameters.
 const HEADER: usize = 26;
@@ -13,6 +13,30 @@ const HEADER_V1: usize = 22;
 
 /// Flag of a block: the event is for the state only.
 const STATE_ONLY: u32 = 1;
+
+/// What the lengths of an event depend on. The rows of the schema are far larger, and every event
+/// would fetch another one.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// Parameters that the schema has.
+    params: u8,
+    /// Their lengths have four bytes.
+    wide: bool,
+}
+
+/// By code of the type.
+static SHAPES: [Shape; tables::EVENTS.len()] = {
+    let mut shapes = [Shape { params: 0, wide: false }; tables::EVENTS.len()];
+    let mut code = 0;
+    while code < shapes.len() {
+        let info = &tables::EVENTS[code];
+        assert!(info.params.len() <= MAX_PARAMS);
+        let wide = info.flags.contains(EventFlags::LARGE_PAYLOAD);
+        shapes[code] = Shape { params: info.params.len() as u8, wide };
+        code += 1;
+    }
+    shapes
+};
 
 /// An event whose lengths were all checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +72,7 @@ pub(super) fn own_param(body: &[u8], kind: EventKind, wanted: u16) -> Option<&[u
 
 impl Parsed {
     /// Reads the body of an event block; `None` for an event of a type that the schema does not know.
-    #[inline]
+    #[inline(always)]
     pub fn read(body: &[u8], kind: EventKind) -> Result<Option<Self>, Fault> {
         let (cpu, rest) = body.split_first_chunk::<2>().ok_or(CUT_HEADER)?;
         let mut bits = EventBits::empty();
@@ -66,8 +90,8 @@ impl Parsed {
         let tid = u64_of(field(8)).cast_signed();
         let len = u32_of(field(16)) as usize;
         let ty = EventType(u16_of(field(20)));
-        let Some(info) = ty.info() else { return Ok(None) };
-        let wide = info.flags.contains(EventFlags::LARGE_PAYLOAD);
+        let Some(Shape { params, wide }) = SHAPES.get(usize::from(ty.0)).copied() else { return Ok(None) };
+        let params = usize::from(params);
         let width = if wide { 4 } else { 2 };
 
         let header_len = if kind.counted { HEADER } else { HEADER_V1 };
@@ -90,15 +114,18 @@ impl Parsed {
             count
         } else {
             // Only one number of parameters makes the lengths add up to that of the event.
-            let fits = |n: &usize| {
+            let fits = |n: usize| {
                 after
                     .get(..n * width)
                     .is_some_and(|lens| (lens.len() as u64) + sum(lens, wide) == after.len() as u64)
             };
-            (0..=info.params.len())
-                .rev()
-                .find(fits)
-                .ok_or(Fault::Event { what: "its lengths fit no number of parameters" })?
+            let mut count = params;
+            while !fits(count) {
+                count = count
+                    .checked_sub(1)
+                    .ok_or(Fault::Event { what: "its lengths fit no number of parameters" })?;
+            }
+            count
         };
         let lens = start + header_len;
         Ok(Some(Self {
@@ -108,7 +135,7 @@ impl Parsed {
             ty,
             bits,
             unreadable,
-            params: count.min(info.params.len()).min(MAX_PARAMS),
+            params: count.min(params).min(MAX_PARAMS),
             lens,
             wide,
             data: lens + count * width,

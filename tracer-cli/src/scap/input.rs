@@ -1,28 +1,26 @@
 //! The bytes of a capture file, a window on them at a time.
 //!
-//! The window is a buffer that grows only as bytes really arrive: a length that lies takes no
-//! memory. Regular files are read like pipes: the copy is a small part of the time of reading, and a
-//! mapped file that somebody cuts kills the reader.
+//! The window grows only as bytes really arrive: a length that lies takes no memory. Regular files
+//! are read like pipes: the copy is made by another thread, and a mapped file that somebody cuts
+//! kills the reader.
 
+use super::chunks::{Chunk, Chunks, More};
 use super::damage::CaptureError;
 use super::frames::{self, Compression};
 use std::fs::File;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::os::fd::AsFd;
 use std::path::Path;
-
-/// Bytes read at a time.
-const WINDOW: usize = 256 * 1024;
+use std::time::Duration;
 
 /// One open capture file.
 pub(super) struct Input {
     /// As the user typed it.
     pub name: String,
     pub compression: Compression,
-    reader: Box<dyn Read + Send>,
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-    /// Place of `start` in the (decompressed) file.
+    chunks: Chunks,
+    window: Chunk,
+    /// Place of the window in the (decompressed) file.
     offset: u64,
     ended: bool,
     /// Why reading ended; reported when what is missing is asked for.
@@ -37,107 +35,106 @@ impl Input {
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
         let name = path.display().to_string();
         let failed = |cause| CaptureError::Open { file: name.clone(), cause: plain(cause) };
-        let file: Box<dyn Read + Send> = if path == Path::new("-") {
-            Box::new(io::stdin())
-        } else {
-            let file = File::open(path).map_err(failed)?;
-            if file.metadata().map_err(failed)?.is_dir() {
-                return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory")));
-            }
-            Box::new(file)
+        let file = match path == Path::new("-") {
+            true => io::stdin().as_fd().try_clone_to_owned().map(File::from),
+            false => File::open(path),
         };
-        Self::of(name.clone(), file).map_err(failed)
+        let file = file.map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if metadata.is_dir() {
+            return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory")));
+        }
+        Self::of_file(name.clone(), file, metadata.is_file()).map_err(failed)
+    }
+
+    /// `is_regular`: all of it is there, nobody has to be waited for.
+    fn of_file(name: String, mut file: File, is_regular: bool) -> io::Result<Self> {
+        // What was read of a pipe cannot be read again.
+        let begin = if is_regular { Some(file.stream_position()?) } else { None };
+        let magic = first_bytes(&mut file)?;
+        let compression = Compression::of(&magic);
+        let chunks = match begin {
+            Some(begin) => {
+                file.seek(SeekFrom::Start(begin))?;
+                let reader = compression.unpacked(file)?;
+                if compression == Compression::None { Chunks::here(reader) } else { Chunks::ahead(reader)? }
+            }
+            None => Chunks::ahead(compression.unpacked(Cursor::new(magic).chain(file))?)?,
+        };
+        Ok(Self::with(name, compression, chunks))
     }
 
     /// An input with these bytes, which may be compressed.
     pub fn of(name: String, mut file: Box<dyn Read + Send>) -> io::Result<Self> {
-        let mut magic = Vec::with_capacity(frames::MAGIC);
-        file.by_ref().take(frames::MAGIC as u64).read_to_end(&mut magic)?;
+        let magic = first_bytes(&mut file)?;
         let compression = Compression::of(&magic);
-        let reader = compression.reader(Box::new(Cursor::new(magic).chain(file)))?;
-        Ok(Self {
-            name,
-            compression,
-            reader,
-            buffer: vec![0; WINDOW],
-            start: 0,
-            end: 0,
-            offset: 0,
-            ended: false,
-            failed: None,
-        })
+        let reader = compression.unpacked(Cursor::new(magic).chain(file))?;
+        Ok(Self::with(name, compression, Chunks::here(reader)))
+    }
+
+    fn with(name: String, compression: Compression, chunks: Chunks) -> Self {
+        let window = Chunk::default();
+        Self { name, compression, chunks, window, offset: 0, ended: false, failed: None }
     }
 
     /// An input with just these bytes.
     pub fn of_bytes(bytes: Vec<u8>) -> Self {
-        Self {
-            name: String::new(),
-            compression: Compression::None,
-            reader: Box::new(io::empty()),
-            start: 0,
-            end: bytes.len(),
-            buffer: bytes,
-            offset: 0,
-            ended: true,
-            failed: None,
-        }
+        let chunks = Chunks::here(Box::new(io::empty()));
+        let window = Chunk::of(bytes);
+        Self { window, ..Self::with(String::new(), Compression::None, chunks) }
     }
 
     /// Makes the window hold at least `n` bytes; `false` when the file has fewer.
     #[inline]
     pub fn has(&mut self, n: usize) -> bool {
-        self.end - self.start >= n || self.fill(n)
+        self.window.len() >= n || self.fill(n, None) == Some(true)
+    }
+
+    /// As [`Input::has`]; `None` when they may still come, but did not for `limit`.
+    pub fn has_within(&mut self, n: usize, limit: Duration) -> Option<bool> {
+        self.fill(n, Some(limit))
     }
 
     #[cold]
-    fn fill(&mut self, n: usize) -> bool {
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        while self.end < n && !self.ended {
-            if self.end == self.buffer.len() {
-                let larger = self.buffer.len().saturating_mul(2);
-                self.buffer.resize(larger, 0);
-            }
-            match self.reader.read(self.buffer.get_mut(self.end..).unwrap_or_default()) {
-                Ok(0) => self.ended = true,
-                Ok(read) => self.end += read,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+    fn fill(&mut self, n: usize, limit: Option<Duration>) -> Option<bool> {
+        while self.window.len() < n && !self.ended {
+            match self.chunks.more(limit) {
+                Ok(More::Chunk(chunk)) => self.chunks.give_back(self.window.join(chunk)),
+                Ok(More::NotYet) => return None,
+                Ok(More::End) => self.ended = true,
                 Err(e) => {
                     self.ended = true;
                     self.failed = Some(e);
                 }
             }
         }
-        self.end >= n
+        Some(self.window.len() >= n)
     }
 
     /// What is in the window.
     #[inline]
     pub fn window(&self) -> &[u8] {
-        self.buffer.get(self.start..self.end).unwrap_or_default()
+        self.window.bytes()
     }
 
     /// Moves on by `n` bytes, which must be in the window.
     #[inline]
     pub fn advance(&mut self, n: usize) {
-        let n = n.min(self.end - self.start);
-        self.start += n;
-        self.offset += n as u64;
+        self.take(n);
     }
 
     /// Moves on by `n` bytes of the window and returns them.
     #[inline]
     pub fn take(&mut self, n: usize) -> &[u8] {
-        let start = self.start;
-        self.advance(n);
-        self.buffer.get(start..self.start).unwrap_or_default()
+        let n = n.min(self.window.len());
+        self.offset += n as u64;
+        self.window.take(n)
     }
 
     /// Moves on by `n` bytes wherever they are; returns how many of them the file does not have.
     pub fn skip(&mut self, mut n: u64) -> u64 {
         while n > 0 && self.has(1) {
-            let step = n.min((self.end - self.start) as u64);
+            let step = n.min(self.window.len() as u64);
             self.advance(step as usize);
             n -= step;
         }
@@ -161,6 +158,13 @@ impl Input {
             Compression::Gzip | Compression::Zstd => " of what was decompressed",
         }
     }
+}
+
+/// What tells the compression.
+fn first_bytes(file: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut magic = Vec::with_capacity(frames::MAGIC);
+    file.take(frames::MAGIC as u64).read_to_end(&mut magic)?;
+    Ok(magic)
 }
 
 /// The error as people know it, without the number that the library puts behind it.
@@ -200,13 +204,12 @@ mod tests {
         assert_eq!(input.window().len(), 154);
         assert_eq!(input.skip(200), 46);
         assert_eq!(input.offset(), 256);
-        assert!(input.buffer.len() <= WINDOW);
     }
 
     #[test]
     fn a_length_that_lies_takes_no_memory() {
         let mut input = Input::of("x".into(), Box::new(Cursor::new(vec![1; 100]))).unwrap();
         assert!(!input.has(1 << 40));
-        assert_eq!(input.buffer.len(), WINDOW);
+        assert_eq!(input.window().len(), 100);
     }
 }

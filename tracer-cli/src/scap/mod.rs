@@ -15,6 +15,7 @@
 mod amend_event;
 mod block;
 mod body;
+mod chunks;
 mod compat;
 mod damage;
 mod event_block;

@@ -3,7 +3,7 @@
 use super::block::{self, EventKind, Kind};
 use super::body::Body;
 use super::compat;
-use super::damage::{CaptureError, Damage, Fault};
+use super::damage::{CaptureError, Damage, Fault, Place};
 use super::event_block::{self, Parsed};
 use super::input::Input;
 use super::{amend_event, fd_list, interface_list, machine, own_block, proc_list, user_list};
@@ -14,7 +14,9 @@ use crate::source::{LookUp, Next, Source, SourceCounts, SourceError};
 use crate::state::State;
 use crate::state::amendment::Amendment;
 use std::collections::VecDeque;
+use std::io::Read;
 use std::path::PathBuf;
+use std::time::Duration;
 
 const BYTE_ORDER: u32 = 0x1A2B_3C4D;
 /// Newest major version of sections. Minor ones never mattered.
@@ -23,6 +25,9 @@ const MAX_MAJOR: u16 = 1;
 /// Most threads, and fds of all of them, that are taken from the lists of a section.
 const MAX_THREADS: usize = 262_144;
 const MAX_FDS: usize = 1 << 20;
+
+/// How long the next block is waited for before the caller may do something else.
+const IDLE: Duration = Duration::from_millis(100);
 
 /// One capture file or several, read one after the other.
 pub struct CaptureSource {
@@ -49,6 +54,8 @@ enum Found {
     Section,
     /// The next file begins.
     Recording,
+    /// Somebody is still writing the next block.
+    NotYet,
     End,
 }
 
@@ -61,6 +68,16 @@ impl CaptureSource {
         let mut later: VecDeque<PathBuf> = files.into_iter().collect();
         let first = later.pop_front().ok_or_else(|| SourceError::Failed("no file to read".to_owned()))?;
         Ok(Self::of(Input::open(&first)?, later))
+    }
+
+    /// Reads what `reader` gives, under this name in errors.
+    ///
+    /// # Errors
+    /// The first bytes cannot be read.
+    pub fn of_reader(name: &str, reader: impl Read + Send + 'static) -> Result<Self, SourceError> {
+        let input = Input::of(name.to_owned(), Box::new(reader))
+            .map_err(|cause| SourceError::Io { what: name.to_owned(), cause })?;
+        Ok(Self::of(input, VecDeque::new()))
     }
 
     pub(super) fn of(input: Input, later: VecDeque<PathBuf>) -> Self {
@@ -80,6 +97,13 @@ impl CaptureSource {
     #[inline]
     fn find(&mut self) -> Result<Found, CaptureError> {
         loop {
+            if let Some((len, parsed)) = self.event() {
+                self.lent = len;
+                return Ok(Found::Event(parsed));
+            }
+            if !self.is_ready() {
+                return Ok(Found::NotYet);
+            }
             let Some((kind, len)) = self.header()? else {
                 let Some(next) = self.later.pop_front() else { return Ok(Found::End) };
                 self.input = Input::open(&next)?;
@@ -118,23 +142,51 @@ impl CaptureSource {
         Ok(Some(Box::new(amendment)))
     }
 
+    /// The event at the start of the window with the length of its block, where all is well and the
+    /// window has the whole block: so it is with nearly every block. What is wrong with the others is
+    /// found out step by step by those who read them.
+    #[inline(always)]
+    fn event(&self) -> Option<(usize, Parsed)> {
+        let window = self.input.window();
+        let (code, len) = words(window);
+        let kind = EventKind::of(code)?;
+        let body_len = (len as usize).checked_sub(block::HEADER + block::TRAILER)?;
+        let (body, rest) = window.get(block::HEADER..)?.split_at_checked(body_len)?;
+        if len > kind.max_len() || rest.first_chunk() != Some(&len.to_le_bytes()) {
+            return None;
+        }
+        Some((len as usize, Parsed::read(body, kind).ok()??))
+    }
+
+    /// Waits a little for the next block: `false` when it is still to come. Of what is no event the
+    /// beginning is enough, the rest will follow.
+    fn is_ready(&mut self) -> bool {
+        let mut wanted = block::HEADER;
+        loop {
+            match self.input.has_within(wanted, IDLE) {
+                None => return false,
+                Some(false) => return true,
+                Some(true) => {}
+            }
+            let (code, len) = words(self.input.window());
+            match EventKind::of(code) {
+                Some(event) if wanted < len as usize && len <= event.max_len() => wanted = len as usize,
+                _ => return true,
+            }
+        }
+    }
+
     /// Kind and total length of the next block; `None` at the end of the file.
-    #[inline]
     fn header(&mut self) -> Result<Option<(Kind, u32)>, CaptureError> {
         if !self.input.has(block::HEADER) {
             let left = self.input.window().len() as u64;
             return match self.input.failure() {
-                Some(cause) => Err(self.unreadable(cause)),
+                Some(cause) => Err(self.unreadable(None, cause)),
                 None if left == 0 => Ok(None),
                 None => Err(self.damaged_between(Fault::NoHeader { left })),
             };
         }
-        let (code, len) = match *self.input.window() {
-            [a, b, c, d, e, f, g, h, ..] => {
-                (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
-            }
-            _ => return Ok(None),
-        };
+        let (code, len) = words(self.input.window());
         let kind = Kind::of(code);
         if (len as usize) < block::HEADER + block::TRAILER {
             return Err(self.damaged(kind, Fault::TooShort { len }));
@@ -146,7 +198,6 @@ impl CaptureSource {
     }
 
     /// The body of a block that is to be in the window as a whole.
-    #[inline]
     fn whole(&mut self, kind: Kind, len: u32) -> Result<&[u8], CaptureError> {
         let total = len as usize;
         if !self.input.has(total) {
@@ -192,7 +243,7 @@ impl CaptureSource {
         let not_a_capture = |what: String| Err(CaptureError::NotACapture { file: file.clone(), what });
         if is_first && !self.input.has(block::HEADER) {
             return match (self.input.failure(), self.input.window().len()) {
-                (Some(cause), _) => Err(self.unreadable(cause)),
+                (Some(cause), _) => Err(self.unreadable(None, cause)),
                 (None, 0) => Err(CaptureError::Empty { file }),
                 (None, _) => not_a_capture("it is too short".to_owned()),
             };
@@ -282,10 +333,10 @@ impl CaptureSource {
     }
 
     #[cold]
-    fn fault(&mut self, block: Option<(Kind, u64)>, fault: Fault) -> CaptureError {
+    fn fault(&mut self, block: Place, fault: Fault) -> CaptureError {
         // When something is missing, why it could not be read says more.
         if let Some(cause) = self.input.failure() {
-            return self.unreadable(cause);
+            return self.unreadable(block, cause);
         }
         CaptureError::Damaged {
             file: self.input.name.clone(),
@@ -296,11 +347,12 @@ impl CaptureSource {
     }
 
     #[cold]
-    fn unreadable(&self, cause: std::io::Error) -> CaptureError {
+    fn unreadable(&self, block: Place, cause: std::io::Error) -> CaptureError {
         CaptureError::Read {
             file: self.input.name.clone(),
             at: self.input.offset() + self.input.window().len() as u64,
             unit: self.input.unit(),
+            block,
             cause,
         }
     }
@@ -321,6 +373,15 @@ fn is_initial(ty: EventType) -> bool {
             | E::GROUP_DELETED_E
             | E::ASYNCEVENT_E
     )
+}
+
+/// The two numbers at the start of a block; zeros where there is none.
+#[inline]
+fn words(window: &[u8]) -> (u32, u32) {
+    match *window {
+        [a, b, c, d, e, f, g, h, ..] => (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])),
+        _ => (0, 0),
+    }
 }
 
 #[inline]
@@ -352,6 +413,7 @@ impl Source for CaptureSource {
             Found::Amendment(amendment) => return Ok(Next::Amendment(amendment)),
             Found::Section => return Ok(Next::Section),
             Found::Recording => return Ok(Next::Recording),
+            Found::NotYet => return Ok(Next::Idle),
             Found::End => return Ok(Next::End),
         };
         let is_late = parsed.ts < self.last_ts;

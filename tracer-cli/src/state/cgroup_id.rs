@@ -158,6 +158,10 @@ pub struct Found {
 
 /// Length of the short form of an id.
 const SHORT: usize = 12;
+/// Length of [`Id::Hex`].
+const HEX_LEN: usize = 64;
+/// Length of [`Id::Uuid`].
+const UUID_LEN: usize = 36;
 
 impl Found {
     /// The form of the id that people use: 12 digits of a long number, or the name.
@@ -239,15 +243,38 @@ fn in_part(name: &[u8], above: &[u8], own_pid_namespace: bool) -> Option<Found> 
         return Some(Found { kind: ContainerType::LibvirtLxc, full_id: name.into() });
     }
     PATTERNS.iter().find_map(|pattern| {
-        let id = name.strip_prefix(pattern.prefix.as_bytes())?.strip_suffix(pattern.suffix.as_bytes())?;
-        let full_id: BString = match pattern.id {
-            Id::Hex => is_hex_id(id).then(|| id.into()),
-            Id::Uuid => is_uuid(id).then(|| id.into()),
-            Id::Name => (!id.is_empty()).then(|| id.into()),
-            Id::Escaped => (!id.is_empty()).then(|| unescape(id)),
-        }?;
-        is_below(pattern.below, above, own_pid_namespace).then_some(Found { kind: pattern.kind, full_id })
+        let id = pattern.id_in(name)?;
+        is_below(pattern.below, above, own_pid_namespace).then(|| Found {
+            kind: pattern.kind,
+            full_id: if pattern.id == Id::Escaped { unescape(id) } else { id.into() },
+        })
     })
+}
+
+impl Pattern {
+    /// What stands between prefix and suffix, if the name fits. Most names fit no pattern: of those
+    /// nearly all have the wrong length, or the wrong byte at one end.
+    fn id_in<'a>(&self, name: &'a [u8]) -> Option<&'a [u8]> {
+        let len = name.len().checked_sub(self.prefix.len() + self.suffix.len())?;
+        let fits = match self.id {
+            Id::Hex => len == HEX_LEN,
+            Id::Uuid => len == UUID_LEN,
+            Id::Name | Id::Escaped => len > 0,
+        };
+        let (prefix, suffix) = (self.prefix.as_bytes(), self.suffix.as_bytes());
+        let begins = prefix.is_empty() || prefix.first() == name.first() && name.starts_with(prefix);
+        let ends = suffix.is_empty() || suffix.last() == name.last() && name.ends_with(suffix);
+        if !(fits && begins && ends) {
+            return None;
+        }
+        let id = name.get(prefix.len()..name.len() - suffix.len())?;
+        let is_id = match self.id {
+            Id::Hex => is_hex_id(id),
+            Id::Uuid => is_uuid(id),
+            Id::Name | Id::Escaped => true,
+        };
+        is_id.then_some(id)
+    }
 }
 
 fn is_below(place: Below, above: &[u8], own_pid_namespace: bool) -> bool {
@@ -271,11 +298,11 @@ fn libvirt_lxc_scope(name: &[u8]) -> Option<Found> {
 }
 
 fn is_hex_id(id: &[u8]) -> bool {
-    id.len() == 64 && id.iter().all(u8::is_ascii_hexdigit)
+    id.len() == HEX_LEN && id.iter().all(u8::is_ascii_hexdigit)
 }
 
 fn is_uuid(id: &[u8]) -> bool {
-    id.len() == 36 && id.iter().all(|b| b.is_ascii_hexdigit() || *b == b'-')
+    id.len() == UUID_LEN && id.iter().all(|b| b.is_ascii_hexdigit() || *b == b'-')
 }
 
 /// Undoes systemd's way of writing names of units: `\x2d` is a dash.

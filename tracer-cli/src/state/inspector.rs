@@ -13,7 +13,7 @@ use super::thread::{Thread, ThreadFlags};
 use super::users::{User, Users};
 use super::{Binding, State, ThreadKey, apply_clone, apply_container, apply_process};
 use crate::event::{Event, EventBits};
-use crate::schema::{Class, EventType};
+use crate::schema::EventType;
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy)]
@@ -132,15 +132,13 @@ impl Inspector {
         };
         // Notes about containers and users are no events of the system, and may have no time; early
         // events are no part of the stream.
-        let is_meta = event.info().class == Class::Meta || event.bits.contains(EventBits::EARLY);
+        let is_meta = plan.is_meta || event.bits.contains(EventBits::EARLY);
         if !is_meta || event.ty == EventType::PROCINFO_E {
             self.first_ts = Some(binding.first_ts);
         }
         if !is_meta {
             self.previous_ts = Some(event.ts);
         }
-        let is_switch = matches!(event.ty, EventType::SCHEDSWITCH_1_E | EventType::SCHEDSWITCH_6_E);
-
         match plan.action {
             Action::Clone(layout) => {
                 let caller = match event.i64(0) {
@@ -161,14 +159,16 @@ impl Inspector {
             Action::None | Action::Thread(_) => {}
         }
 
-        if is_switch {
+        if plan.is_switch {
             binding.slice = self.slice(event);
         }
         let Some(key) = self.bind(event, plan.bind, look_up) else { return binding };
         binding.thread = Some(key);
         let pair = if plan.is_call { self.pair(key, event) } else { Pair::default() };
         binding.latency = pair.latency;
-        if is_switch && let Some(thread) = self.state.thread_mut(key) {
+        if plan.is_switch
+            && let Some(thread) = self.state.thread_mut(key)
+        {
             thread.exec_time += binding.slice;
             thread.last_switch_ts = event.ts;
             binding.latency = Some(thread.last.latency);
@@ -186,6 +186,12 @@ impl Inspector {
     /// Removes what the event before ended.
     #[inline]
     fn finish_previous(&mut self) {
+        if !self.deferred.is_empty() {
+            self.finish_deferred();
+        }
+    }
+
+    fn finish_deferred(&mut self) {
         for (pid, fd) in self.deferred.renamed.drain(..) {
             let process = self.state.find(pid).and_then(|key| self.state.thread_mut(key));
             if let Some(info) = process.and_then(|process| process.fds.get_mut(fd)) {

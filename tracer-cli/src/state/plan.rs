@@ -40,13 +40,24 @@ pub(super) struct Plan {
     pub is_call: bool,
     /// Its exit may need the parameters of this enter event.
     pub keep: bool,
+    /// A note of the recorder, not an event of the system.
+    pub is_meta: bool,
+    /// Another thread gets a CPU.
+    pub is_switch: bool,
     pub action: Action,
 }
 
 impl Plan {
     /// For types that the schema does not know.
-    pub const UNKNOWN: Plan =
-        Plan { bind: Bind::Known, fd: None, is_call: false, keep: false, action: Action::None };
+    pub const UNKNOWN: Plan = Plan {
+        bind: Bind::Known,
+        fd: None,
+        is_call: false,
+        keep: false,
+        is_meta: false,
+        is_switch: false,
+        action: Action::None,
+    };
 
     fn of(info: &EventInfo) -> Plan {
         Plan {
@@ -54,6 +65,8 @@ impl Plan {
             fd: fd_param(info),
             is_call: info.class == Class::Syscall,
             keep: info.ty.is_enter() && is_kept(info.ty),
+            is_meta: info.class == Class::Meta,
+            is_switch: matches!(info.ty, EventType::SCHEDSWITCH_1_E | EventType::SCHEDSWITCH_6_E),
             action: action_of(info.ty),
         }
     }

@@ -37,6 +37,13 @@ pub(super) struct Deferred {
     pub renamed: SmallVec<[(i64, i64); 2]>,
 }
 
+impl Deferred {
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.closed.is_empty() && self.ended.is_none() && self.renamed.is_empty()
+    }
+}
+
 /// One event being applied.
 pub(super) struct Step<'a> {
     pub state: &'a mut State,

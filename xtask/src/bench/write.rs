@@ -9,7 +9,21 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Running, median};
+use super::live::Running;
+use super::{build, median};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Rounds; medians are shown
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Bytes that dd copies one by one, two system calls each
+    #[arg(long, default_value_t = 1_000_000)]
+    bytes: u64,
+    /// The tracer to measure instead of a fresh release build
+    #[arg(long)]
+    tracer: Option<PathBuf>,
+}
 
 /// The files of one run.
 struct Folder(PathBuf);
@@ -20,7 +34,12 @@ impl Drop for Folder {
     }
 }
 
-pub fn run(tracer: &Path, rounds: usize, bytes: u64) -> Result<()> {
+pub fn run(root: &Path, args: &Args) -> Result<()> {
+    let tracer = match &args.tracer {
+        Some(given) => given.clone(),
+        None => build(root)?,
+    };
+    let (rounds, bytes) = (args.rounds, args.bytes);
     let folder = Folder(std::env::temp_dir().join(format!("tracer-bench-{}", std::process::id())));
     std::fs::create_dir_all(&folder.0)?;
     let capture = folder.0.join("live.scap");
@@ -28,7 +47,7 @@ pub fn run(tracer: &Path, rounds: usize, bytes: u64) -> Result<()> {
     let writers = cpus.saturating_sub(1).max(1);
     println!("live: {writers} dd bs=1 on {cpus} CPUs, rings of the default size, --compress zstd");
     for _ in 0..rounds {
-        live(tracer, &capture, writers, bytes)?;
+        live(&tracer, &capture, writers, bytes)?;
     }
 
     let mut sizes = Vec::new();
@@ -37,7 +56,7 @@ pub fn run(tracer: &Path, rounds: usize, bytes: u64) -> Result<()> {
         let mut rates = Vec::new();
         let mut events = 0;
         for _ in 0..rounds {
-            let (count, seconds) = convert(tracer, &capture, &copy, codec)?;
+            let (count, seconds) = convert(&tracer, &capture, &copy, codec)?;
             events = count;
             rates.push(count as f64 / seconds / 1e6);
         }

@@ -1,0 +1,287 @@
+//! The bytes of a file in chunks, as they arrive.
+//!
+//! What is decompressed or comes through a pipe is read ahead by a thread: decompressing takes as long
+//! as all else that is done with an event, and whoever waits for a pipe can do something else
+//! meanwhile. Bytes of a plain file come faster from the kernel than from another core.
+//!
+//! Chunks are handed over, not copied, and their memory goes back to be filled again. Each has room
+//! before its bytes, where the receiver puts what was left of the chunk before: most often the
+//! beginning of a block.
+
+use std::io::{self, Read};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+/// Bytes fetched at a time.
+const CHUNK: usize = 128 * 1024;
+/// Free bytes before those that were fetched, at least.
+const ROOM: usize = 64 * 1024;
+/// The kernel copies a file three times slower to memory that begins elsewhere in its page.
+const PAGE: usize = 4096;
+/// Memory of a chunk.
+const MEMORY: usize = ROOM + PAGE + CHUNK;
+/// Chunks that may wait for the receiver.
+const WAITING: usize = 3;
+
+/// Some bytes of a file, and free bytes before them.
+#[derive(Default)]
+pub(super) struct Chunk {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Chunk {
+    fn empty() -> Self {
+        Self { buffer: vec![0; MEMORY], start: 0, end: 0 }
+    }
+
+    /// A chunk of these bytes.
+    pub fn of(bytes: Vec<u8>) -> Self {
+        Self { start: 0, end: bytes.len(), buffer: bytes }
+    }
+
+    /// What is in it.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    pub fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Leaves out the first `n` bytes, or all there are.
+    #[inline]
+    pub fn advance(&mut self, n: usize) {
+        self.start += n.min(self.end - self.start);
+    }
+
+    /// The first `n` bytes, which are left out from then on.
+    #[inline]
+    pub fn take(&mut self, n: usize) -> &[u8] {
+        let start = self.start;
+        self.advance(n);
+        self.buffer.get(start..self.start).unwrap_or_default()
+    }
+
+    /// Fills it with the bytes that come next; `false` at the end.
+    fn fill(&mut self, from: &mut dyn Read) -> io::Result<bool> {
+        let start = ROOM + self.buffer.as_ptr().align_offset(PAGE).min(PAGE);
+        loop {
+            match from.read(self.buffer.get_mut(start..start + CHUNK).unwrap_or_default()) {
+                Ok(read) => {
+                    (self.start, self.end) = (start, start + read);
+                    return Ok(read > 0);
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    fn is_reusable(&self) -> bool {
+        self.buffer.len() == MEMORY
+    }
+
+    /// Puts `bytes` before what is in it; `false` when there is no room.
+    fn prepend(&mut self, bytes: &[u8]) -> bool {
+        let Some(start) = self.start.checked_sub(bytes.len()) else { return false };
+        let Some(room) = self.buffer.get_mut(start..self.start) else { return false };
+        room.copy_from_slice(bytes);
+        self.start = start;
+        true
+    }
+
+    /// Puts `bytes` behind what is in it, in larger memory where needed.
+    fn append(&mut self, bytes: &[u8]) {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        self.buffer.truncate(self.end);
+        self.buffer.extend_from_slice(bytes);
+        self.end = self.buffer.len();
+    }
+
+    /// Puts what `next` has behind what is in it. Returns the chunk whose memory is free again.
+    pub fn join(&mut self, mut next: Chunk) -> Chunk {
+        if next.prepend(self.bytes()) {
+            return std::mem::replace(self, next);
+        }
+        self.append(next.bytes());
+        next
+    }
+}
+
+/// What a look for more bytes found.
+pub(super) enum More {
+    Chunk(Chunk),
+    /// None came within the time.
+    NotYet,
+    End,
+}
+
+/// Gives the chunks of one file.
+pub(super) enum Chunks {
+    /// Read by who asks for them; the chunk is memory to be filled again.
+    Here(Box<dyn Read + Send>, Option<Chunk>),
+    /// Read ahead by a thread.
+    Ahead {
+        full: Receiver<io::Result<Chunk>>,
+        /// Memory to be filled again.
+        empty: SyncSender<Chunk>,
+    },
+}
+
+impl Chunks {
+    /// Reads `inner` when asked.
+    pub fn here(inner: Box<dyn Read + Send>) -> Self {
+        Chunks::Here(inner, None)
+    }
+
+    /// Begins to read `inner` in a thread.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn ahead(inner: Box<dyn Read + Send>) -> io::Result<Self> {
+        let (send_full, full) = sync_channel(WAITING);
+        let (empty, take_empty) = sync_channel(WAITING + 1);
+        thread::Builder::new()
+            .name("read ahead".to_owned())
+            .spawn(move || read_ahead(inner, &send_full, &take_empty))?;
+        Ok(Chunks::Ahead { full, empty })
+    }
+
+    /// The next bytes; waits for them at most `limit`, where there is one and they are read ahead.
+    ///
+    /// # Errors
+    /// The file could not be read further.
+    pub fn more(&mut self, limit: Option<Duration>) -> io::Result<More> {
+        match self {
+            Chunks::Here(file, spare) => {
+                let mut chunk = spare.take().unwrap_or_else(Chunk::empty);
+                Ok(if chunk.fill(file.as_mut())? { More::Chunk(chunk) } else { More::End })
+            }
+            Chunks::Ahead { full, .. } => {
+                let next = match limit {
+                    Some(limit) => full.recv_timeout(limit),
+                    None => full.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                };
+                match next {
+                    Ok(chunk) => chunk.map(More::Chunk),
+                    Err(RecvTimeoutError::Timeout) => Ok(More::NotYet),
+                    // The thread has said all and is gone.
+                    Err(RecvTimeoutError::Disconnected) => Ok(More::End),
+                }
+            }
+        }
+    }
+
+    /// Gives memory back.
+    pub fn give_back(&mut self, chunk: Chunk) {
+        match self {
+            _ if !chunk.is_reusable() => {}
+            Chunks::Here(_, spare) => *spare = Some(chunk),
+            // Where there is no room for it, it is freed.
+            Chunks::Ahead { empty, .. } => _ = empty.try_send(chunk),
+        }
+    }
+}
+
+/// Fills chunks until the end, an error, or until nobody wants more.
+fn read_ahead(
+    mut inner: Box<dyn Read + Send>,
+    full: &SyncSender<io::Result<Chunk>>,
+    empty: &Receiver<Chunk>,
+) {
+    loop {
+        let mut chunk = match empty.try_recv() {
+            Ok(chunk) => chunk,
+            Err(TryRecvError::Empty) => Chunk::empty(),
+            Err(TryRecvError::Disconnected) => return,
+        };
+        let (result, goes_on) = match chunk.fill(inner.as_mut()) {
+            Ok(true) => (Ok(chunk), true),
+            Ok(false) => return,
+            Err(e) => (Err(e), false),
+        };
+        if full.send(result).is_err() || !goes_on {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both ways to read the same.
+    fn both<R: Read + Send + 'static>(make: impl Fn() -> R) -> [Chunks; 2] {
+        [Chunks::here(Box::new(make())), Chunks::ahead(Box::new(make())).unwrap()]
+    }
+
+    fn all(chunks: &mut Chunks) -> io::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        while let More::Chunk(chunk) = chunks.more(None)? {
+            out.extend_from_slice(chunk.bytes());
+            chunks.give_back(chunk);
+        }
+        Ok(out)
+    }
+
+    #[test]
+    fn every_byte_comes_once() {
+        let bytes: Vec<u8> = (0..CHUNK as u32).flat_map(u32::to_le_bytes).collect();
+        for mut chunks in both(|| io::Cursor::new(bytes.clone())) {
+            assert!(all(&mut chunks).unwrap() == bytes);
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_a_chunk_comes_before_the_next() {
+        for left in [0, 1, ROOM, ROOM + 1, CHUNK] {
+            let bytes: Vec<u8> = (0..CHUNK as u32 / 2).flat_map(u32::to_le_bytes).collect();
+            for mut chunks in both(|| io::Cursor::new(bytes.clone())) {
+                let mut chunk = Chunk::default();
+                let mut at = 0;
+                while let More::Chunk(next) = chunks.more(None).unwrap() {
+                    chunks.give_back(chunk.join(next));
+                    assert!(bytes[at..].starts_with(chunk.bytes()), "{left} bytes left");
+                    let taken = chunk.len().saturating_sub(left);
+                    assert_eq!(chunk.take(taken), &bytes[at..at + taken]);
+                    at += taken;
+                }
+                assert!(chunk.bytes() == &bytes[at..]);
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_comes_behind_the_bytes_before_it() {
+        struct Fails(u32);
+        impl Read for Fails {
+            fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+                self.0 += 1;
+                match self.0 {
+                    1 => Err(io::ErrorKind::Interrupted.into()),
+                    2 => Ok(out[..5].fill(7)).map(|()| 5),
+                    _ => Err(io::Error::other("broken")),
+                }
+            }
+        }
+        for mut chunks in both(|| Fails(0)) {
+            assert!(matches!(chunks.more(None), Ok(More::Chunk(chunk)) if chunk.bytes() == [7; 5]));
+            assert_eq!(chunks.more(None).err().map(|e| e.to_string()).as_deref(), Some("broken"));
+        }
+    }
+
+    #[test]
+    fn who_waits_is_told_that_nothing_came() {
+        let (reader, writer) = io::pipe().unwrap();
+        let mut chunks = Chunks::ahead(Box::new(reader)).unwrap();
+        assert!(matches!(chunks.more(Some(Duration::ZERO)), Ok(More::NotYet)));
+        drop(writer);
+        assert!(matches!(chunks.more(None), Ok(More::End)));
+    }
+}
