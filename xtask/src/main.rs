@@ -2,6 +2,7 @@
 
 mod bench;
 mod ebpf;
+mod golden;
 mod tables;
 
 use clap::{Parser, Subcommand};
@@ -22,6 +23,8 @@ enum Command {
         #[command(subcommand)]
         what: bench::What,
     },
+    /// Pack what other programs print for the captures into tests/golden/data/
+    Golden(golden::Args),
     /// Build the probe into tracer-ebpf/prebuilt/
     Ebpf {
         /// Only compare with the committed object
@@ -33,6 +36,7 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Args::parse().command {
         Command::Bench { what } => bench::run(&root(), &what),
+        Command::Golden(args) => golden::run(&root(), &args),
         Command::Tables(args) => tables::run(&args),
         Command::Ebpf { check } => ebpf::run(&root(), check),
     }

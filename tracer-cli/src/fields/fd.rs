@@ -9,7 +9,7 @@ use super::table::{Class, Extract, Extraction, Field, FieldArg, FieldFlags};
 use super::value::Value;
 use super::write::write_signed;
 use crate::event::Event;
-use crate::schema::{EventFlags, ParamFormat as F, ParamType as T};
+use crate::schema::{EventFlags, EventType, ParamFormat as F, ParamInfo, ParamType as T};
 use crate::state::fd::{FdInfo, FdKind, L4};
 
 const fn field(name: &'static str, ty: T, format: F, doc: &'static str, extract: Extract) -> Field {
@@ -24,10 +24,10 @@ pub(super) static FIELDS: &[Field] = &[
         "fd.num",
         T::Int64,
         F::Id,
-        "Number of the fd, -1 as long as the call has not made it.",
+        "Number of the fd, -1 as long as the call has not made it, -100 for the current directory.",
         |x, _, emit| {
             if is_about_fd(x) && x.context.binding.thread.is_some() {
-                emit(Value::Int(x.context.binding.fd.unwrap_or(-1)));
+                emit(Value::Int(number(x)));
             }
         },
     ),
@@ -117,7 +117,7 @@ pub(super) static FIELDS: &[Field] = &[
         "The thread id and the number of the fd in one word, to tell fds of processes apart.",
         |x, _, emit| {
             if let Some(thread) = x.context.thread().filter(|_| is_about_fd(x)) {
-                let fd = x.context.binding.fd.unwrap_or(-1);
+                let fd = number(x);
                 let build = |out: &mut Vec<u8>| {
                     write_signed(out, thread.tid);
                     write_signed(out, fd);
@@ -185,15 +185,21 @@ pub(super) static FIELDS: &[Field] = &[
         }
     }),
     field("fd.nameraw", T::Charbuf, F::Na, "Name of the file as the program gave it.", |x, _, emit| {
-        if let Some(fd) = x.context.fd().filter(|fd| !fd.name_raw.is_empty()) {
-            emit(Value::Text(&fd.name_raw));
+        match x.context.fd() {
+            Some(fd) => emit(Value::Text(&fd.name_raw)),
+            None if opens_file(x.context.event) && x.context.event.ty.is_exit() => {
+                if let Some((i, _)) = path_param(x.context.event) {
+                    emit(Value::Text(x.context.event.text(i).unwrap_or_default()));
+                }
+            }
+            None => with_name(x, b"", &mut |name| emit(Value::Text(name))),
         }
     }),
     field(
         "fd.types",
         T::Charbuf,
         F::Dec,
-        "Kinds of all fds that the process has open, each once, or of the one in the argument.",
+        "Of events about an fd the kinds of all fds that the process has open, each once, or of the one in the argument.",
         kinds,
     )
     .optional()
@@ -248,11 +254,21 @@ fn is_about_fd(x: &Extraction<'_>) -> bool {
         && !is_at_current_directory(x.context.event)
 }
 
-/// Whether a call that takes a directory fd was told to use the current directory instead.
+/// Whether a call that takes a directory fd was told to use the current directory instead. Types that came
+/// after 0.29.3 count as about an fd then too, as in the libraries that brought them.
 fn is_at_current_directory(event: &Event<'_>) -> bool {
     let fds = event.info().params.iter().enumerate().skip(usize::from(event.ty.is_exit()));
     let first = fds.into_iter().find(|(_, param)| matches!(param.ty, T::Fd | T::Fd32));
-    has(event, EventFlags::USES_FD) && first.is_some_and(|(i, _)| event.i64(i) == Some(AT_FDCWD))
+    event.ty < EventType::FIRST_AFTER_0_29
+        && has(event, EventFlags::USES_FD)
+        && first.is_some_and(|(i, _)| event.i64(i) == Some(AT_FDCWD))
+}
+
+/// The fd; of calls that have none the number in its place, such as `AT_FDCWD`.
+fn number(x: &Extraction<'_>) -> i64 {
+    let event = x.context.event;
+    let given = || event.ty.is_exit().then(|| event.i64(event.info().fd_param()?)).flatten();
+    x.context.binding.fd.or_else(given).unwrap_or(-1)
 }
 
 /// The kind, or what the call would have made.
@@ -310,13 +326,16 @@ fn with_name(x: &Extraction<'_>, prefix: &[u8], then: &mut dyn FnMut(&[u8])) {
     }
 }
 
+/// The parameter that says what to open.
+fn path_param(event: &Event<'_>) -> Option<(usize, &'static ParamInfo)> {
+    event.info().params.iter().enumerate().find(|(_, p)| matches!(p.ty, T::Fspath | T::Fsrelpath))
+}
+
 /// The name that the fd would have had.
 fn write_wanted_name(out: &mut Vec<u8>, x: &Extraction<'_>) {
     let event = x.context.event;
     if opens_file(event) {
-        let path =
-            event.info().params.iter().enumerate().find(|(_, p)| matches!(p.ty, T::Fspath | T::Fsrelpath));
-        if let Some((i, info)) = path
+        if let Some((i, info)) = path_param(event)
             && let Some(text) = event.text(i)
         {
             let dirfd = match info.dirfd {
@@ -399,7 +418,7 @@ fn device(x: &Extraction<'_>, emit: Emit<'_>, part: fn(u32) -> u32) {
 }
 
 fn kinds(x: &Extraction<'_>, arg: Option<&FieldArg>, emit: Emit<'_>) {
-    let Some(process) = x.context.process() else { return };
+    let Some(process) = x.context.process().filter(|_| is_about_fd(x)) else { return };
     if let Some(arg) = arg {
         let fd = arg.index.and_then(|fd| process.fds.get(i64::from(fd)));
         if let Some(word) = fd.and_then(|fd| fd.kind.word()) {

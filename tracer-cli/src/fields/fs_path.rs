@@ -1,6 +1,6 @@
 //! `fs.path.*`: the paths that calls on the file system take.
 
-use super::evt_io::Positions;
+use super::evt_io::{Positions, failed, opens_file};
 use super::render::{AT_FDCWD, join_at};
 use super::table::{Class, Extract, Extraction, Field};
 use super::value::Value;
@@ -16,14 +16,14 @@ pub(super) static FIELDS: &[Field] = &[
     field(
         "fs.path.name",
         "Absolute path that the call is about: of open, mkdir, unlink, chmod, mount and the like.",
-        |x, _, emit| match NAME.get(x.context.event.ty) {
+        |x, _, emit| match position(x, &NAME) {
             Some(i) => absolute(x, i, emit),
             None if is_fd_call(x) => of_fd(x, emit),
             None => {}
         },
     ),
     field("fs.path.nameraw", "The path that the call is about as the program gave it.", |x, _, emit| {
-        match NAME.get(x.context.event.ty) {
+        match position(x, &NAME) {
             Some(i) => raw(x, i, emit),
             None if is_fd_call(x) => of_fd(x, emit),
             None => {}
@@ -33,7 +33,7 @@ pub(super) static FIELDS: &[Field] = &[
         "fs.path.source",
         "Absolute path that a rename starts from, or of the link that is made.",
         |x, _, emit| {
-            if let Some(i) = SOURCE.get(x.context.event.ty) {
+            if let Some(i) = position(x, &SOURCE) {
                 absolute(x, i, emit);
             }
         },
@@ -42,7 +42,7 @@ pub(super) static FIELDS: &[Field] = &[
         "fs.path.sourceraw",
         "The path that a rename starts from, or of the link that is made, as given.",
         |x, _, emit| {
-            if let Some(i) = SOURCE.get(x.context.event.ty) {
+            if let Some(i) = position(x, &SOURCE) {
                 raw(x, i, emit);
             }
         },
@@ -51,7 +51,7 @@ pub(super) static FIELDS: &[Field] = &[
         "fs.path.target",
         "Absolute path that a rename ends at, or that the link points to.",
         |x, _, emit| {
-            if let Some(i) = TARGET.get(x.context.event.ty) {
+            if let Some(i) = position(x, &TARGET) {
                 // What a symbolic link points to is relative to the link, and kept as it is.
                 if is_symlink(x.context.event.ty) { raw(x, i, emit) } else { absolute(x, i, emit) }
             }
@@ -61,7 +61,7 @@ pub(super) static FIELDS: &[Field] = &[
         "fs.path.targetraw",
         "The path that a rename ends at, or that the link points to, as given.",
         |x, _, emit| {
-            if let Some(i) = TARGET.get(x.context.event.ty) {
+            if let Some(i) = position(x, &TARGET) {
                 raw(x, i, emit);
             }
         },
@@ -140,7 +140,14 @@ fn is_symlink(ty: EventType) -> bool {
 
 /// Calls that change a file through its fd.
 fn is_fd_call(x: &Extraction<'_>) -> bool {
-    x.context.event.ty.is_exit() && matches!(x.context.event.name(), "fchmod" | "fchown")
+    let event = x.context.event;
+    event.ty.is_exit() && matches!(event.name(), "fchmod" | "fchown") && !failed(event)
+}
+
+/// Where the event has the path. Of calls that failed only those have one that would have opened a file.
+fn position(x: &Extraction<'_>, positions: &Positions) -> Option<usize> {
+    let event = x.context.event;
+    positions.get(event.ty).filter(|_| opens_file(event) || !failed(event))
 }
 
 fn of_fd(x: &Extraction<'_>, emit: &mut dyn FnMut(Value<'_>)) {

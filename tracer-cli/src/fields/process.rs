@@ -115,7 +115,7 @@ pub(super) static FIELDS: &[Field] = &[
             signed(x, emit, |t| t.vpgid);
         },
     ),
-    field("proc.pgid", T::Int64, F::Id, "Process group id.", |x, _, emit| signed(x, emit, |t| t.pgid)),
+    field("proc.pgid", T::Int64, F::Id, "Process group id.", |x, _, emit| signed(x, emit, |t| t.host_pgid())),
     field("proc.duration", T::Reltime, F::Dec, "Time in ns since the process was started.", |x, _, emit| {
         if let Some(thread) = x.context.thread().filter(|t| t.clone_ts > 0) {
             emit(Value::Reltime(x.context.event.ts.saturating_sub(thread.clone_ts)));
@@ -186,7 +186,7 @@ pub(super) static FIELDS: &[Field] = &[
         F::Na,
         "Whether the process leads its process group.",
         |x, _, emit| {
-            truth(x, emit, |t| t.pgid == t.pid);
+            truth(x, emit, |t| t.host_pgid() == t.pid);
         },
     ),
     field("proc.exe_ino", T::Int64, F::Dec, "Inode number of the executable.", |x, _, emit| {

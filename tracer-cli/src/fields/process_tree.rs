@@ -115,7 +115,9 @@ pub(super) static FIELDS: &[Field] = &[
         F::Id,
         "Id of the parent process inside its pid namespace.",
         |x, _, emit| {
-            parent(x, emit, |p| Value::Int(p.vpid));
+            if let Some(parent) = parent_of(x).filter(|p| p.vpid != -1) {
+                emit(Value::Int(parent.vpid));
+            }
         },
     ),
     field(
@@ -189,7 +191,7 @@ pub(super) static FIELDS: &[Field] = &[
         F::Na,
         "Name of the process that leads the process group.",
         |x, _, emit| {
-            leader(x, emit, |t| t.pgid, |p| Value::Text(comm(p)));
+            group_leader(x, emit, |p| Value::Text(comm(p)));
         },
     ),
     field(
@@ -198,7 +200,7 @@ pub(super) static FIELDS: &[Field] = &[
         F::Na,
         "First argument of the process that leads the process group.",
         |x, _, emit| {
-            leader(x, emit, |t| t.pgid, |p| Value::Text(exe(p)));
+            group_leader(x, emit, |p| Value::Text(exe(p)));
         },
     ),
     field(
@@ -207,7 +209,7 @@ pub(super) static FIELDS: &[Field] = &[
         F::Na,
         "Executable of the process that leads the process group.",
         |x, _, emit| {
-            leader(x, emit, |t| t.pgid, |p| Value::Text(&p.exepath));
+            group_leader(x, emit, |p| Value::Text(&p.exepath));
         },
     ),
     field(
@@ -279,7 +281,20 @@ fn each_ancestor(x: &Extraction<'_>, itself: bool, each: &mut dyn FnMut(&Thread)
 /// numbering, and when the leader is gone nothing has it: then the oldest ancestor of the same
 /// group stands for it.
 fn leader(x: &Extraction<'_>, emit: Emit<'_>, id: fn(&Thread) -> i64, value: fn(&Thread) -> Value<'_>) {
-    let Some(process) = x.context.process() else { return };
+    if let Some(leader) = find_leader(x, id) {
+        emit(value(leader));
+    }
+}
+
+/// [`leader`] of the process group, empty where the process is the only one known of it and does not lead it.
+fn group_leader(x: &Extraction<'_>, emit: Emit<'_>, value: fn(&Thread) -> Value<'_>) {
+    let Some(leader) = find_leader(x, Thread::host_pgid) else { return };
+    let stands_in = x.context.process().is_some_and(|process| process.tid == leader.tid);
+    emit(if stands_in && leader.host_pgid() != leader.pid { Value::Text(b"") } else { value(leader) });
+}
+
+fn find_leader<'a>(x: &Extraction<'a>, id: fn(&Thread) -> i64) -> Option<&'a Thread> {
+    let process = x.context.process()?;
     let wanted = id(process);
     let by_id = x.context.state.by_tid(wanted).filter(|_| !process.flags.contains(ThreadFlags::IN_PID_NS));
     let mut oldest = by_id.unwrap_or(process);
@@ -291,5 +306,5 @@ fn leader(x: &Extraction<'_>, emit: Emit<'_>, id: fn(&Thread) -> i64, value: fn(
             _ => break,
         }
     }
-    emit(value(oldest));
+    Some(oldest)
 }

@@ -19,8 +19,6 @@ use crate::schema::{EventInfo, EventType, ParamType};
 
 /// First code of a system call that is not in the old table.
 const FIRST_NEW_CALL: u64 = 329;
-/// First type of an event that old readers leave out anyway.
-const FIRST_NEW_TYPE: u16 = 336;
 /// Written for text without a value.
 const NO_TEXT: &[u8] = b"<NA>\0";
 const UNKNOWN_CALL: &[u8] = &[0, 0];
@@ -40,7 +38,8 @@ pub(super) fn for_old_readers<'a>(event: &Event<'a>) -> Option<Rewritten<'a>> {
     let info = event.info();
     let is_generic = matches!(event.ty, EventType::GENERIC_E | EventType::GENERIC_X);
     let hides_call = is_generic && is_new_call(event.params);
-    let lacks_text = event.ty.0 < FIRST_NEW_TYPE
+    // Types that old readers do not know they leave out anyway.
+    let lacks_text = event.ty < EventType::FIRST_AFTER_0_29
         && event.params.iter().enumerate().any(|(i, param)| param.is_empty() && is_text(info, i));
     (hides_call || lacks_text).then(|| rewrite(event, hides_call))
 }

@@ -11,6 +11,9 @@ use std::fmt;
 pub struct EventType(pub u16);
 
 impl EventType {
+    /// The first type that sysdig 0.29.3 (2022) does not know.
+    pub const FIRST_AFTER_0_29: EventType = EventType(336);
+
     /// The row of this type, or `None` when the code is newer than this schema.
     #[inline]
     pub fn info(self) -> Option<&'static EventInfo> {
@@ -65,6 +68,21 @@ pub struct EventInfo {
     pub flags: EventFlags,
     pub params: &'static [ParamInfo],
     pub status: Status,
+}
+
+impl EventInfo {
+    /// Index of the parameter that holds the fd which the event is about: the first of an enter event, of
+    /// an exit event the first fd that is not the result.
+    pub fn fd_param(&self) -> Option<usize> {
+        // mmap came to be about an fd when only exit events were left.
+        let is_old = matches!(self.ty, EventType::SYSCALL_MMAP_E | EventType::SYSCALL_MMAP2_E);
+        if is_old || !self.flags.contains(EventFlags::USES_FD) {
+            return None;
+        }
+        let is_fd = |param: &ParamInfo| matches!(param.ty, ParamType::Fd | ParamType::Fd32);
+        let from = usize::from(self.ty.is_exit());
+        self.params.iter().enumerate().skip(from).find(|(_, param)| is_fd(param)).map(|(i, _)| i)
+    }
 }
 
 /// Whether probes still emit this type.

@@ -178,6 +178,11 @@ pub(super) fn connect(step: &mut Step<'_>) {
     let Some(fd) = step.fd else { return };
     let accepted = |res: i64| res >= 0 || res == -i64::from(libc::EINPROGRESS);
     if !step.result().is_some_and(accepted) {
+        // Where it was to go is known before it fails, as from the enter event of files that have one.
+        let address = step.event.param(3).and_then(read_address);
+        if let Some(address) = address.filter(|_| step.enter.ty().is_none()) {
+            towards(step, fd, address);
+        }
         return;
     }
     if let Some(tuple) = step.bytes(arg(1, NONE)).and_then(read_tuple) {
@@ -302,6 +307,8 @@ fn transferred(step: &mut Step<'_>, tuple: Arg, direction: Direction) {
             if socket.l4 == L4::Unknown {
                 socket.l4 = L4::Udp;
             }
+            // With whom it last spoke.
+            socket.connected = true;
             let (source, dest) = unmap(source, dest);
             if socket.role == Role::Unknown {
                 socket.role = match direction {
@@ -322,9 +329,6 @@ fn transferred(step: &mut Step<'_>, tuple: Arg, direction: Direction) {
             write_connection(step.scratch, client, server, l4);
         }
         Tuple::Unix { source, dest, .. } => {
-            if named {
-                return;
-            }
             (socket.source_ptr, socket.dest_ptr) = (source, dest);
             info.kind = FdKind::Unix;
             step.scratch.clear();

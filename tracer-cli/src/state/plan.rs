@@ -2,7 +2,7 @@
 
 use super::step::Step;
 use super::{apply_clone, apply_file, apply_process, apply_socket};
-use crate::schema::{Class, EventFlags, EventInfo, EventType, ParamType, tables};
+use crate::schema::{Class, EventFlags, EventInfo, EventType, tables};
 
 /// How an event finds its thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Plan {
     fn of(info: &EventInfo) -> Plan {
         Plan {
             bind: bind_of(info),
-            fd: fd_param(info),
+            fd: info.fd_param().and_then(|i| u8::try_from(i).ok()),
             is_call: info.class == Class::Syscall,
             keep: info.ty.is_enter() && is_kept(info.ty),
             is_meta: info.class == Class::Meta,
@@ -85,19 +85,6 @@ fn bind_of(info: &EventInfo) -> Bind {
         _ if matches!(info.class, Class::Meta | Class::Plugin | Class::None) => Bind::Never,
         _ => Bind::Always,
     }
-}
-
-/// The fd is the first parameter of an enter event, and of an exit event the first that is an fd
-/// but not the result.
-fn fd_param(info: &EventInfo) -> Option<u8> {
-    // mmap came to be about an fd when only exit events were left.
-    let is_old = matches!(info.ty, EventType::SYSCALL_MMAP_E | EventType::SYSCALL_MMAP2_E);
-    if is_old || !info.flags.contains(EventFlags::USES_FD) {
-        return None;
-    }
-    let is_fd = |i: &usize| matches!(info.params[*i].ty, ParamType::Fd | ParamType::Fd32);
-    let from = usize::from(info.ty.is_exit());
-    (from..info.params.len()).find(is_fd).map(|i| i as u8)
 }
 
 fn is_kept(ty: EventType) -> bool {
@@ -250,8 +237,8 @@ fn action_of(ty: EventType) -> Action {
 mod tests {
     use super::*;
 
-    fn fd_of(ty: EventType) -> Option<u8> {
-        ty.info().and_then(fd_param)
+    fn fd_of(ty: EventType) -> Option<usize> {
+        ty.info().and_then(EventInfo::fd_param)
     }
 
     #[test]

@@ -201,6 +201,14 @@ impl Thread {
         if self.vpid < 0 { self.pid } else { self.vpid }
     }
 
+    /// The process group as the host numbers it. Old recordings have only the number of the innermost
+    /// pid namespace, which outside of all is the same.
+    #[inline]
+    pub fn host_pgid(&self) -> i64 {
+        let is_other = self.pgid >= 0 || self.flags.contains(ThreadFlags::IN_PID_NS);
+        if is_other { self.pgid } else { self.vpgid }
+    }
+
     /// Whether this is the main thread of its process.
     #[inline]
     pub fn is_main(&self) -> bool {

@@ -154,11 +154,9 @@ pub fn write_tuple(out: &mut Vec<u8>, tuple: &Tuple<'_>) {
     match tuple {
         Tuple::Inet { source, dest } => write_connection(out, *source, *dest, L4::Unknown),
         Tuple::Unix { source, dest, path } => {
-            _ = write!(out, "{source:x}->{dest:x}");
-            if !path.is_empty() {
-                out.push(b' ');
-                out.extend_from_slice(path);
-            }
+            // The blank is there without a path too.
+            _ = write!(out, "{source:x}->{dest:x} ");
+            out.extend_from_slice(path);
         }
         Tuple::Other(family) => _ = write!(out, "family {family}"),
     }
@@ -202,7 +200,7 @@ mod tests {
         let mut bytes = vec![1];
         bytes.extend(0xffff_8880u64.to_le_bytes());
         bytes.extend(0u64.to_le_bytes());
-        assert_eq!(text(&bytes), "ffff8880->0");
+        assert_eq!(text(&bytes), "ffff8880->0 ");
         bytes.extend(b"/run/x\0junk");
         assert_eq!(text(&bytes), "ffff8880->0 /run/x");
     }
