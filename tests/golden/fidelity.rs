@@ -78,15 +78,14 @@ fn compare_generation(generation: &str) -> Result<Completion> {
     all.print(&format!("all: {} captures, {} fields", captures.len(), fields.len()));
     let below: Vec<&String> =
         captures.iter().chain(&fields).filter(|(_, row)| row.is_below_goal()).map(|(name, _)| name).collect();
-    let unused: Vec<&str> = differences.iter().filter(|d| !d.used.get()).map(|d| d.row).collect();
+    for unused in differences.iter().filter(|difference| !difference.used.get()) {
+        println!("explains nothing any more: {}", unused.row);
+    }
     if !missing.is_empty() {
         bail!("not shown: {}", missing.join(", "));
     }
     if !below.is_empty() {
         bail!("fewer than {GOAL} % are equal or explained: {below:?}");
-    }
-    if !unused.is_empty() {
-        bail!("rows of differences.tsv that explain nothing:\n{}", unused.join("\n"));
     }
     Ok(Completion::Completed)
 }

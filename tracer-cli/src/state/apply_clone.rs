@@ -114,7 +114,13 @@ fn clone_in_child(
     if let Some(child) = state.find(tid).and_then(|key| state.thread_mut(key)) {
         let fresh = child.clone_ts != 0 && event.ts.saturating_sub(child.clone_ts) < CLONE_STALE;
         if fresh && !child.flags.intersects(ThreadFlags::DEAD | ThreadFlags::UNKNOWN) {
-            return set_namespace_ids(child, event, layout, boot_ts);
+            // When its namespace began is left as the caller's event left it, as in all versions of sysdig.
+            let namespace_start = child.pidns_init_start_ts;
+            set_namespace_ids(child, event, layout, boot_ts);
+            if !child.flags.contains(ThreadFlags::IN_PID_NS) {
+                child.pidns_init_start_ts = namespace_start;
+            }
+            return;
         }
     }
     let flags = event.u64(layout.flags).unwrap_or(0) as u32;
