@@ -17,7 +17,8 @@ use tracer_tests::{Completion, Needs, Trial, live};
 use crate::sysdig::{captures, name_of};
 
 /// Parts of the names of the captures.
-const CAPTURES: [&str; 6] = ["502error", "mpm-event", "alpine", "httpd", "nginx-276f035", "connect_localhost"];
+const CAPTURES: [&str; 6] =
+    ["502error", "mpm-event", "alpine", "httpd", "nginx-276f035", "connect_localhost"];
 
 /// Options and filter of each run.
 const MODES: [(&[&str], &str); 8] = [
@@ -149,7 +150,12 @@ fn run_mode(
 }
 
 /// Whether it succeeded, what it printed, what it complained about.
-fn output(mut command: Command, capture: &Path, arguments: &[&str], folder: &Path) -> Result<(bool, String, String)> {
+fn output(
+    mut command: Command,
+    capture: &Path,
+    arguments: &[&str],
+    folder: &Path,
+) -> Result<(bool, String, String)> {
     command.arg("-r").arg(capture).args(arguments).env("TZ", "UTC").stdin(Stdio::null()).current_dir(folder);
     let output = command.output().with_context(|| format!("{command:?}"))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -220,7 +226,10 @@ fn known_differences() -> Result<Vec<Known>> {
 fn chosen_captures() -> Result<Vec<PathBuf>> {
     let all = captures()?;
     let find = |part: &&str| {
-        all.iter().find(|path| name_of(path).contains(part)).cloned().with_context(|| format!("no capture {part}"))
+        all.iter()
+            .find(|path| name_of(path).contains(part))
+            .cloned()
+            .with_context(|| format!("no capture {part}"))
     };
     CAPTURES.iter().map(find).collect()
 }
@@ -232,7 +241,8 @@ fn listed() -> Result<Vec<String>> {
     let mut names = BTreeSet::new();
     for line in text.lines().filter(|line| !line.starts_with("Category:")) {
         let name = line.split(' ').next().unwrap_or_default();
-        if !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
+        if !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        {
             names.insert(name.to_owned());
         }
     }
