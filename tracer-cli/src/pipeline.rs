@@ -12,10 +12,11 @@ use crate::filter::Filter;
 use crate::output::report::Totals;
 use crate::output::summary::Summary;
 use crate::output::{Sink, Unshown};
-use crate::schema::Category;
+use crate::schema::{Category, Class};
 use crate::source::{Next, Source, SourceError};
 use crate::state::Context;
 use crate::state::inspector::Inspector;
+use crate::window::{Side, Window};
 use bstr::BString;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,7 +42,7 @@ pub enum PipelineError {
 }
 
 /// Which events reach the sink, and when the run ends.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Rules {
     /// Events that it refuses only change the state.
     pub filter: Option<Filter>,
@@ -53,6 +54,8 @@ pub struct Rules {
     pub max_events: Option<u64>,
     /// Stop at events so much later than the first, or when so much time has passed without events.
     pub max_time: Option<Duration>,
+    /// Only this part of a recording is looked at; what comes before changes the state.
+    pub window: Option<Window>,
     /// Names of programs whose events are left out.
     pub suppressed: Vec<BString>,
     /// Count by type what passed the filter.
@@ -147,8 +150,8 @@ impl Pipeline {
         let begin = Instant::now();
         let mut flushed = begin;
         let mut first_ts = None;
-        // Events of recordings before this one.
-        let mut counted = 0;
+        // Events of this recording so far.
+        let mut number = 0;
         let mut stopping = false;
         let mut look_up = source.look_up();
         let mut swept = begin;
@@ -179,7 +182,7 @@ impl Pipeline {
                     next @ (Next::Section | Next::Recording) => {
                         if matches!(next, Next::Recording) {
                             inspector.begin_recording();
-                            counted = self.totals.events;
+                            number = 0;
                         } else {
                             inspector.begin_section();
                         }
@@ -187,6 +190,7 @@ impl Pipeline {
                         sink.section();
                     }
                     Next::Amendment(amendment) => inspector.amend_next(amendment),
+                    Next::Resume => number = source.resume(inspector)?,
                     Next::End => break,
                     // Taken above.
                     Next::Event(_) => {}
@@ -199,13 +203,26 @@ impl Pipeline {
             }
             let ts = event.ts;
             last_ts = ts;
+            number += 1;
+            event.num = number;
+            if let Some(window) = &self.rules.window {
+                let start = inspector.clock().first_ts.unwrap_or(ts);
+                let ts = (event.info().class != Class::Meta).then_some(ts);
+                match window.side(number, ts, start) {
+                    Side::Before => {
+                        inspector.apply(event, look_up.as_mut());
+                        continue;
+                    }
+                    Side::Within => {}
+                    Side::After => break,
+                }
+            }
             if let Some(max) = self.rules.max_time
                 && Duration::from_nanos(ts.saturating_sub(*first_ts.get_or_insert(ts))) >= max
             {
                 break;
             }
             self.totals.events += 1;
-            event.num = self.totals.events - counted;
 
             if sink.wants_state(ts) {
                 inspector.settle();

@@ -3,6 +3,7 @@
 use crate::event::Event;
 use crate::state::State;
 use crate::state::amendment::Amendment;
+use crate::state::inspector::Inspector;
 use crate::state::thread::Thread;
 
 /// What a source has to say.
@@ -19,6 +20,9 @@ pub enum Next<'a> {
     /// As [`Next::Section`], and the events that come are counted from 1 again: the next of several
     /// files.
     Recording,
+    /// Something was left out: what comes next is a later part of the recording, with
+    /// [`Source::resume`].
+    Resume,
     /// There will be no more events.
     End,
 }
@@ -64,6 +68,12 @@ pub trait Source {
 
     /// The next event. Live sources wait at most some milliseconds and then say [`Next::Idle`].
     fn next(&mut self) -> Result<Next<'_>, SourceError>;
+
+    /// After [`Next::Resume`]: makes the inspector know what it would know had it seen all that was left
+    /// out. Returns how many events of the recording come before the next one.
+    fn resume(&mut self, _inspector: &mut Inspector) -> Result<u64, SourceError> {
+        Ok(0)
+    }
 
     /// Stop taking new events; what is already buffered is still delivered, then [`Next::End`].
     fn stop(&mut self);

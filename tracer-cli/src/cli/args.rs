@@ -15,7 +15,7 @@ use std::path::PathBuf;
     version,
     disable_help_flag = true,
     disable_version_flag = true,
-    override_usage = "tracer [OPTIONS] [FILTER…]\n       tracer doctor",
+    override_usage = "tracer [OPTIONS] [FILTER…]\n       tracer doctor\n       tracer info FILE\n       tracer index FILE",
     after_help = "Start with:  tracer -l (fields)   tracer -L (events)   tracer doctor (what works here)",
     after_long_help = EXAMPLES
 )]
@@ -30,6 +30,22 @@ pub struct Args {
     /// are read one after the other.
     #[arg(short, long, value_name = "FILE", help_heading = "What to trace")]
     pub read: Vec<PathBuf>,
+
+    /// Begin with this time or event of the recording
+    ///
+    /// Seconds since its first event (90.5) or the same in other units (1m30s), a point in time
+    /// (2026-05-01T12:00:00, with Z or an offset unless it is local; or seconds since 1970), or the number of
+    /// an event (#1000). With an index what lies before is not even read.
+    #[arg(long, value_name = "WHEN", requires = "read", help_heading = "What to trace")]
+    pub from: Option<String>,
+
+    /// End with this time or event of the recording, in the forms of --from
+    #[arg(long, value_name = "WHEN", requires = "read", help_heading = "What to trace")]
+    pub to: Option<String>,
+
+    /// Threads that analyse a recording with an index [default: one for each CPU]
+    #[arg(long, value_name = "COUNT", help_heading = "What to trace")]
+    pub threads: Option<String>,
 
     /// Write the events to a capture file instead of showing them; `-` is standard output
     ///
@@ -54,6 +70,12 @@ pub struct Args {
     /// beginnings to name files.
     #[arg(long, requires = "write", conflicts_with = "read", help_heading = "Recording")]
     pub exit_only: bool,
+
+    /// Write, or use, no index
+    ///
+    /// zstd captures get one, so that parts of them can be read alone. With -r the whole file is read.
+    #[arg(long, help_heading = "Recording")]
+    pub no_index: bool,
 
     /// Keep events that the filter refuses if later names depend on them; readers do not show them
     #[arg(short = 'F', long, requires = "write", help_heading = "Recording")]
@@ -365,6 +387,9 @@ Examples:
   tracer -r night.scap.gz evt.failed=true           the same, of a recording
   tracer -w day.scap -G 3600 -W 24                  the last day, an hour a file
   tracer -c topfiles_bytes proc.name=cat            the files that cat reads and writes most
+  tracer -r day.scap --from 1h30m --to 1h31m        a minute of it
+  tracer info day.scap                              what is in it
+  tracer index old.scap.gz                          an index for it, which makes both quick
   tracer -S -q -M 5                                 what happens most, in five seconds
   tracer doctor                                     what works on this machine, and what to do
 

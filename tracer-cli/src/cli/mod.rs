@@ -3,9 +3,11 @@
 pub mod args;
 mod chisels;
 pub mod doctor;
+pub mod info;
 pub mod list;
 pub mod plan;
 mod recording;
 pub mod run;
 pub mod selection;
+mod span;
 mod ui;

@@ -7,6 +7,7 @@ use super::chisels;
 use super::list::Listing;
 use super::recording;
 use super::selection::Selection;
+use super::span;
 use crate::chisel::script::{Description, Script};
 use crate::chisel::{self, ChiselError, Engine};
 use crate::container::Sockets;
@@ -50,6 +51,15 @@ pub enum Plan {
     ListChisels(chisel::script::Surroundings),
     /// `-i`
     ChiselInfo(Box<Description>),
+    /// `tracer info FILE`
+    Info {
+        file: PathBuf,
+        json: bool,
+    },
+    /// `tracer index FILE`
+    Index {
+        file: PathBuf,
+    },
     Trace(Box<Trace>),
 }
 
@@ -72,6 +82,12 @@ pub struct Trace {
     pub chisels: Option<Engine>,
     /// `None`: nobody is asked about containers.
     pub containers: Option<ContainerPlan>,
+    /// The index of a capture is not used.
+    pub no_index: bool,
+    /// Threads that analyse a capture at most.
+    pub threads: usize,
+    /// What is shown of an event does not depend on which others are looked at.
+    pub is_divisible: bool,
 }
 
 /// How names of containers are found.
@@ -143,6 +159,14 @@ impl Plan {
         if args.words == ["doctor"] {
             return Ok(Plan::Doctor);
         }
+        if let [command, file] = args.words.as_slice() {
+            let file = PathBuf::from(file);
+            match command.as_str() {
+                "info" => return Ok(Plan::Info { file, json: args.json }),
+                "index" => return Ok(Plan::Index { file }),
+                _ => {}
+            }
+        }
         if args.print.as_deref() == Some("p") {
             return Ok(Plan::PrintTemplate(DEFAULT_TEMPLATE));
         }
@@ -203,6 +227,7 @@ impl Trace {
             show_internal: args.debug,
             max_events,
             max_time,
+            window: span::window(&args)?,
             suppressed: args.suppress.iter().map(|name| BString::from(name.as_str())).collect(),
             summary: args.summary,
         };
@@ -229,6 +254,11 @@ impl Trace {
         } else {
             Origin::Files(args.read)
         };
+        let threads = match args.threads.as_deref() {
+            Some(text) => usize::try_from(positive("--threads", text)?).unwrap_or(usize::MAX),
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let is_divisible = is_divisible(&rules, &template, &options);
         let format = (!args.quiet && write.is_none() && chisels.is_none()).then(|| match args.json {
             true => Format::Json(JsonObject::new(&template)),
             false => Format::Text(template),
@@ -245,6 +275,9 @@ impl Trace {
             unbuffered: args.unbuffered,
             statistics: args.verbose,
             chisels,
+            no_index: args.no_index,
+            threads,
+            is_divisible,
         })
     }
 }
@@ -266,6 +299,15 @@ fn container_plan(args: &Args, needed: bool) -> Result<Option<ContainerPlan>, Us
         at_once: needed || filtered,
         wait: wait.map_or(Duration::ZERO, Duration::from_millis),
     }))
+}
+
+/// Whether what is shown of an event depends on that event and the state alone: not on how often a field
+/// was asked for, nor on what was shown before.
+fn is_divisible(rules: &Rules, template: &Template, options: &ExtractOptions) -> bool {
+    let filters = [&rules.filter, &rules.display_filter].into_iter().flatten();
+    let mut fields =
+        filters.flat_map(Filter::fields).copied().chain(template.columns().map(|column| column.field.field));
+    options.time != table::TimeMode::PreviousDelta && fields.all(|field| field.class != table::Class::Util)
 }
 
 fn buffer_mode(args: &Args) -> table::BufferMode {

@@ -49,6 +49,7 @@ pub(super) fn options(args: &Args) -> Result<Option<WriteOptions>, UsageError> {
             && (!args.words.is_empty() || !args.suppress.is_empty()),
         redaction: redaction(&args.redact)?,
         ring: args.ring.as_deref().map(|text| ring(text, args.dump_after)).transpose()?,
+        no_index: args.no_index,
         inputs: args.read.iter().filter(is_file).cloned().collect(),
     };
     options.check().map_err(|e| UsageError(format!("-w: {e}")))?;

@@ -1,6 +1,7 @@
 //! Does what the plan says and turns the outcome into messages and an exit status.
 
 use super::args::Args;
+use super::info::{self, Info};
 use super::plan::{Origin, Plan, PlanError, Surroundings, Trace};
 use super::{chisels, list, recording};
 use crate::chisel::ErrorKind as Fault;
@@ -8,10 +9,12 @@ use crate::container::{Lookup, LookupOptions};
 use crate::live::LiveSource;
 use crate::live::probe::losses;
 use crate::output::report;
+use crate::output::summary::Summary;
 use crate::output::text::Lines;
 use crate::output::{Silent, Sink};
+use crate::parallel::Work;
 use crate::pipeline::Pipeline;
-use crate::scap::{CaptureSource, CaptureWriter};
+use crate::scap::{CaptureSource, CaptureWriter, Found, Frame, IndexedCapture, PortionSource, Portions};
 use crate::source::Source;
 use crate::state::inspector::Inspector;
 use clap::error::ErrorKind;
@@ -20,14 +23,18 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The run failed.
 pub(super) const FAILED: u8 = 1;
 /// The command line is wrong.
 pub(super) const USAGE: u8 = 2;
+
+/// Bytes of events that a thread analyses at once: much more than a state to begin with.
+const PORTION: u64 = 16 << 20;
 
 /// Set by the first SIGINT or SIGTERM; the second ends the program at once.
 pub(super) static STOP: AtomicBool = AtomicBool::new(false);
@@ -57,6 +64,8 @@ pub fn main() -> ExitCode {
         Plan::ListChisels(surroundings) => print(|out| chisels::list(out, &surroundings)),
         Plan::ChiselInfo(chisel) => print(|out| chisels::info(out, &chisel)),
         Plan::Doctor => return super::doctor::main(),
+        Plan::Info { file, json } => info(&file, json),
+        Plan::Index { file } => info::index(&file, &mut complain).map_err(anyhow::Error::from),
         Plan::Trace(plan) => {
             for hint in plan.hints() {
                 complain(&hint);
@@ -84,6 +93,11 @@ fn ui_words() -> Option<impl Iterator<Item = OsString>> {
     Some(words)
 }
 
+fn info(file: &Path, json: bool) -> anyhow::Result<()> {
+    let info = Info::of(file, &mut complain)?;
+    print(|out| if json { writeln!(out, "{}", info.json()) } else { info.write(out) })
+}
+
 fn trace(plan: Trace) -> anyhow::Result<()> {
     let mut source: Box<dyn Source> = match plan.from {
         Origin::Live(options) => {
@@ -93,7 +107,10 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
             }
             Box::new(live)
         }
-        Origin::Files(files) => Box::new(CaptureSource::open(files)?),
+        Origin::Files(ref files) => match recorded(&plan, files)? {
+            Recorded::Shared(capture, portions) => return analyse(plan, capture, portions),
+            Recorded::Source(source) => source,
+        },
     };
     stop_on_signals()?;
     let mut inspector = Inspector::default();
@@ -157,6 +174,70 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
         1 => Err(anyhow::anyhow!("a chisel failed")),
         n => Err(anyhow::anyhow!("{n} chisels failed")),
     }
+}
+
+/// How a recording is read.
+enum Recorded {
+    /// By several threads.
+    Shared(Arc<IndexedCapture>, Portions),
+    Source(Box<dyn Source>),
+}
+
+/// Uses the index of the recording where there is one.
+fn recorded(plan: &Trace, files: &[PathBuf]) -> anyhow::Result<Recorded> {
+    let whole = || Ok(Recorded::Source(Box::new(CaptureSource::open(files.to_vec())?)));
+    let [file] = files else { return whole() };
+    // Chisels ask for the state that the recording begins with, and for the time between events.
+    if plan.no_index || plan.chisels.is_some() || file.as_os_str() == "-" {
+        return whole();
+    }
+    let capture = match IndexedCapture::find(file)? {
+        Found::Index(capture) => Arc::new(*capture),
+        Found::Nothing => return whole(),
+        Found::Stale(index) => {
+            complain(&format!(
+                "{} is not the index of {1} as it is now, and not used; tracer index {1} makes it anew",
+                index.display(),
+                file.display()
+            ));
+            return whole();
+        }
+    };
+    let rules = &plan.rules;
+    // What the filter refuses is looked at all the same when somebody counts it or writes it.
+    let may_skip =
+        plan.is_divisible && plan.write.is_none() && rules.suppressed.is_empty() && rules.max_time.is_none();
+    let filter = rules.filter.as_ref().filter(|_| may_skip);
+    let may_match = |frame: &Frame| filter.is_none_or(|filter| filter.may_match(frame));
+    let is_shared = may_skip && plan.threads > 1 && rules.max_events.is_none() && !plan.unbuffered;
+    let portions = capture.portions(rules.window.as_ref(), may_match, is_shared.then_some(PORTION));
+    if is_shared && portions.list.len() > 1 {
+        return Ok(Recorded::Shared(capture, portions));
+    }
+    Ok(Recorded::Source(Box::new(PortionSource::new(capture, portions))))
+}
+
+/// Analyses a recording with several threads.
+fn analyse(plan: Trace, capture: Arc<IndexedCapture>, portions: Portions) -> anyhow::Result<()> {
+    stop_on_signals()?;
+    let Trace { rules, format, options, threads, statistics, .. } = plan;
+    let summary = rules.summary.then(Summary::default);
+    let end = format.clone();
+    let work = Work { capture, rules, format, options, threads };
+    let mut out = stdout()?;
+    let (mut outcome, result) = work.run(portions, &mut out, &STOP);
+    if let (Ok(()), Some(format)) = (&result, end) {
+        // Whoever does not read the end needs no colours either.
+        let _ = Lines::end(out, &format);
+    }
+    let summary = outcome.summary.take().or(summary);
+    let printed = summary.map_or(Ok(()), |summary| print(|out| summary.write(out)));
+    if statistics {
+        let report = report::statistics(&outcome.totals, &outcome.counts);
+        let _ = io::stderr().write_all(report.as_bytes());
+    }
+    result?;
+    printed
 }
 
 /// Ends the run at the first SIGINT or SIGTERM, and the program at the second.

@@ -354,5 +354,5 @@ fn of_a_thread_that_nothing_is_known_about() {
     );
     let mut thread = Thread::new(1, 1);
     thread.flags |= ThreadFlags::UNKNOWN;
-    assert_eq!(process::comm(&thread), b"<NA>");
+    assert_eq!(thread.name(), b"<NA>");
 }

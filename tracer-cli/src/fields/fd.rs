@@ -426,13 +426,14 @@ fn kinds(x: &Extraction<'_>, arg: Option<&FieldArg>, emit: Emit<'_>) {
         }
         return;
     }
-    let mut seen = 0u32;
-    for word in process.fds.iter().filter_map(|(_, fd)| Some((fd.kind as u32, fd.kind.word()?))) {
-        if seen & (1 << word.0) == 0 {
-            seen |= 1 << word.0;
-            emit(Value::Text(word.1.as_bytes()));
+    // In the order of the kinds: that of the table is another one after each insertion.
+    let mut words = [None; 32];
+    for (_, fd) in process.fds.iter() {
+        if let Some(word) = words.get_mut(fd.kind as usize) {
+            *word = fd.kind.word();
         }
     }
+    words.into_iter().flatten().for_each(|word| emit(Value::Text(word.as_bytes())));
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub(super) static FIELDS: &[Field] = &[
         F::Na,
         "Name of the program, as the kernel keeps it (15 bytes at most).",
         |x, _, emit| {
-            text(x, emit, |t| comm(t));
+            text(x, emit, |t| t.name());
         },
     ),
     field(
@@ -324,13 +324,7 @@ pub(super) static FIELDS: &[Field] = &[
     ),
 ];
 
-/// Name of the program; of a thread that nothing is known about a placeholder that can be compared
-/// with.
-pub(super) fn comm(thread: &Thread) -> &[u8] {
-    if thread.flags.contains(ThreadFlags::UNKNOWN) { b"<NA>" } else { &thread.comm }
-}
-
-/// First argument, with the same placeholder.
+/// First argument, with the placeholder of [`Thread::name`].
 pub(super) fn exe(thread: &Thread) -> &[u8] {
     if thread.flags.contains(ThreadFlags::UNKNOWN) { b"<NA>" } else { &thread.exe }
 }
@@ -354,7 +348,7 @@ pub(super) fn write_joined(out: &mut Vec<u8>, list: &[u8]) {
 
 /// Name and arguments.
 pub(super) fn write_cmdline(out: &mut Vec<u8>, thread: &Thread) {
-    out.extend_from_slice(comm(thread));
+    out.extend_from_slice(thread.name());
     if !thread.args.is_empty() {
         out.push(b' ');
         write_joined(out, &thread.args);

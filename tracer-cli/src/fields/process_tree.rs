@@ -1,6 +1,6 @@
 //! `proc.*` about other processes: parents, ancestors, leaders of sessions and groups.
 
-use super::process::{comm, emit_args, emit_env, exe, write_cmdline};
+use super::process::{emit_args, emit_env, exe, write_cmdline};
 use super::table::{Class, Extract, Extraction, Field, FieldArg, FieldFlags};
 use super::value::Value;
 use crate::schema::{ParamFormat as F, ParamType as T};
@@ -48,7 +48,7 @@ pub(super) static FIELDS: &[Field] = &[
         },
     ),
     field("proc.pname", T::Charbuf, F::Na, "Name of the parent process.", |x, _, emit| {
-        parent(x, emit, |p| Value::Text(comm(p)));
+        parent(x, emit, |p| Value::Text(p.name()));
     }),
     ancestor(
         "proc.aname",
@@ -56,7 +56,7 @@ pub(super) static FIELDS: &[Field] = &[
         F::Na,
         "Name of an ancestor: `proc.aname[2]` is the grandparent. Without an index any ancestor.",
         |x, arg, emit| {
-            ancestors(x, arg, &mut |p| emit(Value::Text(comm(p))));
+            ancestors(x, arg, &mut |p| emit(Value::Text(p.name())));
         },
     ),
     ancestor(
@@ -138,7 +138,7 @@ pub(super) static FIELDS: &[Field] = &[
         },
     ),
     field("proc.sname", T::Charbuf, F::Na, "Name of the process that leads the session.", |x, _, emit| {
-        leader(x, emit, |t| t.sid, |p| Value::Text(comm(p)));
+        leader(x, emit, |t| t.sid, |p| Value::Text(p.name()));
     }),
     field(
         "proc.sid.exe",
@@ -164,7 +164,7 @@ pub(super) static FIELDS: &[Field] = &[
         F::Na,
         "Name of the process that leads the process group, by the ids of its pid namespace.",
         |x, _, emit| {
-            leader(x, emit, |t| t.vpgid, |p| Value::Text(comm(p)));
+            leader(x, emit, |t| t.vpgid, |p| Value::Text(p.name()));
         },
     ),
     field(
@@ -191,7 +191,7 @@ pub(super) static FIELDS: &[Field] = &[
         F::Na,
         "Name of the process that leads the process group.",
         |x, _, emit| {
-            group_leader(x, emit, |p| Value::Text(comm(p)));
+            group_leader(x, emit, |p| Value::Text(p.name()));
         },
     ),
     field(

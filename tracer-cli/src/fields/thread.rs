@@ -1,6 +1,6 @@
 //! `thread.*`: the thread of the event.
 
-use super::process::{Emit, comm, items, known, number, truth};
+use super::process::{Emit, items, known, number, truth};
 use super::table::{Class, Extract, Extraction, Field, FieldFlags};
 use super::value::Value;
 use super::write::write_signed;
@@ -69,7 +69,7 @@ pub(super) static FIELDS: &[Field] = &[
     field("thread.nametid", T::Charbuf, F::Na, "Name and id of the thread in one word.", |x, _, emit| {
         if let Some(thread) = x.context.thread() {
             let build = |out: &mut Vec<u8>| {
-                out.extend_from_slice(comm(thread));
+                out.extend_from_slice(thread.name());
                 write_signed(out, thread.tid);
             };
             x.text(build, |text| emit(Value::Text(text)));

@@ -58,6 +58,19 @@ impl EventSet {
         set
     }
 
+    /// These types; with each generic one the code of its system call, `None` when that is not known.
+    pub fn of_kinds(kinds: impl Iterator<Item = (EventType, Option<u16>)>) -> Self {
+        let mut set = Self::EMPTY;
+        for (ty, call) in kinds {
+            match (set.generic.get_mut(usize::from(ty.0)), call) {
+                (Some(bits), Some(call)) => insert(bits, place_of(usize::from(call))),
+                (Some(bits), None) => [BEYOND, BEYOND + 1].iter().for_each(|place| insert(bits, *place)),
+                (None, _) => insert(&mut set.types, place_of(usize::from(ty.0))),
+            }
+        }
+        set
+    }
+
     #[inline]
     pub fn contains(&self, event: &Event<'_>) -> bool {
         match event.ty {

@@ -11,6 +11,7 @@ mod compile;
 mod error;
 mod eval;
 mod event_set;
+mod frames;
 mod literal;
 pub mod parse;
 mod pushdown;
@@ -29,6 +30,7 @@ use crate::state::Context;
 pub struct Filter {
     source: String,
     tree: ast::Expr,
+    node: compile::Node,
     steps: Vec<eval::Step>,
     scratch: eval::Scratch,
     /// Lent to the extraction of each event.
@@ -62,6 +64,7 @@ impl Filter {
             steps: compile::program(&node),
             events: pushdown::possible(&node),
             tree,
+            node,
             fields,
             scratch: eval::Scratch::default(),
             text: Vec::new(),
@@ -98,6 +101,11 @@ impl Filter {
     /// A superset of the events that can match: those outside never do, whatever the state.
     pub fn event_types(&self) -> &EventSet {
         &self.events
+    }
+
+    /// Whether an event of this part of a capture can match: where the answer is no, none does.
+    pub fn may_match(&self, frame: &crate::scap::Frame) -> bool {
+        frames::may_match(&self.node, frame)
     }
 
     /// Whether enter events of system calls can match.

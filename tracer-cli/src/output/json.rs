@@ -16,6 +16,7 @@ const TIMES: [&str; 6] =
     ["evt.outputtime", "evt.time", "evt.time.s", "evt.time.iso8601", "evt.datetime", "evt.datetime.s"];
 
 /// A template as JSON.
+#[derive(Clone)]
 pub struct JsonObject {
     members: Vec<Member>,
     shows_all: bool,
@@ -23,6 +24,7 @@ pub struct JsonObject {
     scratch: Vec<u8>,
 }
 
+#[derive(Clone)]
 struct Member {
     /// Quoted, with the colon and, but for the first, the comma before it.
     key: Vec<u8>,

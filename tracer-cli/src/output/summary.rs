@@ -10,7 +10,7 @@ const TOP: usize = 100;
 const NAME_WIDTH: usize = 16;
 
 /// Counts events by type, generic ones by system call.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Summary {
     by_type: Vec<u64>,
     /// By the schema's system call code; enter and exit.
@@ -28,23 +28,36 @@ impl Summary {
     /// Counts one event.
     #[inline]
     pub fn count(&mut self, event: &Event<'_>) {
-        let slot = if matches!(event.ty, EventType::GENERIC_E | EventType::GENERIC_X) {
-            let code = event.u64(0).and_then(|code| usize::try_from(code).ok());
-            code.and_then(|code| self.generic[usize::from(event.ty.0 & 1)].get_mut(code))
-        } else {
-            None
+        let call = match event.ty {
+            EventType::GENERIC_E | EventType::GENERIC_X => {
+                event.u64(0).and_then(|code| u16::try_from(code).ok())
+            }
+            _ => None,
         };
-        if let Some(count) = slot.or_else(|| self.by_type.get_mut(usize::from(event.ty.0))) {
-            *count += 1;
+        self.count_kind(event.ty, call, 1);
+    }
+
+    /// Counts `n` events of a type, of a generic one those of the call with this code.
+    #[inline]
+    pub fn count_kind(&mut self, ty: EventType, call: Option<u16>, n: u64) {
+        let slot = call.and_then(|code| self.generic[usize::from(ty.0 & 1)].get_mut(usize::from(code)));
+        if let Some(count) = slot.or_else(|| self.by_type.get_mut(usize::from(ty.0))) {
+            *count += n;
         }
     }
 
-    /// Writes the table: most frequent first, where counts are equal in the order of the schema.
-    ///
-    /// # Errors
-    /// What `out` reports.
-    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut rows: Vec<(u64, &str, bool)> = Vec::new();
+    /// Adds the counts of another part.
+    pub fn add(&mut self, other: &Self) {
+        let tables = std::iter::once((&mut self.by_type, &other.by_type));
+        for (to, from) in tables.chain(self.generic.iter_mut().zip(&other.generic)) {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+        }
+    }
+
+    /// Count, name and whether it is an enter event: most frequent first, where counts are equal in the
+    /// order of the schema.
+    pub fn rows(&self) -> Vec<(u64, &'static str, bool)> {
+        let mut rows = Vec::new();
         for (i, count) in self.by_type.iter().enumerate() {
             if let Some(info) = tables::EVENTS.get(i) {
                 rows.push((*count, info.name, info.ty.is_enter()));
@@ -58,10 +71,17 @@ impl Summary {
         }
         rows.retain(|row| row.0 > 0);
         rows.sort_by_key(|row| std::cmp::Reverse(row.0));
+        rows
+    }
 
+    /// Writes the rows as a table.
+    ///
+    /// # Errors
+    /// What `out` reports.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         const RULE: &str = "----------------------";
         writeln!(out, "{RULE}\n{:NAME_WIDTH$}#Calls\n{RULE}", "Event")?;
-        for (count, name, is_enter) in rows.into_iter().take(TOP) {
+        for (count, name, is_enter) in self.rows().into_iter().take(TOP) {
             let direction = if is_enter { '>' } else { '<' };
             writeln!(out, "{direction} {name:NAME_WIDTH$.NAME_WIDTH$}{count}")?;
         }

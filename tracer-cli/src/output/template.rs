@@ -14,11 +14,13 @@ use bstr::ByteSlice;
 pub const NO_VALUE: &[u8] = b"<NA>";
 
 /// A parsed template.
+#[derive(Clone)]
 pub struct Template {
     pieces: Vec<Piece>,
     shows_all: bool,
 }
 
+#[derive(Clone)]
 enum Piece {
     /// Typed by the user, so shown as it is, escape sequences included.
     Literal(Vec<u8>),
@@ -26,6 +28,7 @@ enum Piece {
 }
 
 /// One field of a template.
+#[derive(Clone)]
 pub struct Column {
     /// As it was typed, with its argument: `evt.arg.fd`.
     pub name: String,

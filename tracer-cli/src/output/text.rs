@@ -23,6 +23,7 @@ const RESET: &[u8] = b"\x1b[00m";
 const CHUNK: usize = 64 * 1024;
 
 /// How lines are written.
+#[derive(Clone)]
 pub enum Format {
     Text(Template),
     Json(JsonObject),
@@ -42,9 +43,23 @@ pub struct Lines<W> {
 
 impl<W: Write> Lines<W> {
     pub fn new(out: W, format: Format, options: ExtractOptions, unbuffered: bool) -> Self {
-        let resets_colour = matches!(&format, Format::Text(template) if template.has_escape());
+        let resets_colour = has_colour(&format);
         let buffer = Vec::with_capacity(CHUNK * 2);
         Self { out, format, options, unbuffered, resets_colour, buffer, scratch: Vec::new() }
+    }
+
+    /// As [`Lines::new`], for lines of which others come behind these.
+    pub fn part_of(out: W, format: Format, options: ExtractOptions) -> Self {
+        Self { resets_colour: false, ..Self::new(out, format, options, false) }
+    }
+
+    /// Ends the lines of [`Lines::part_of`], that were all written to `out`.
+    ///
+    /// # Errors
+    /// What `out` reports.
+    pub fn end(out: W, format: &Format) -> io::Result<()> {
+        let mut out = out;
+        if has_colour(format) { out.write_all(RESET) } else { Ok(()) }
     }
 
     fn write_out(&mut self) -> io::Result<()> {
@@ -52,6 +67,10 @@ impl<W: Write> Lines<W> {
         self.buffer.clear();
         result
     }
+}
+
+fn has_colour(format: &Format) -> bool {
+    matches!(format, Format::Text(template) if template.has_escape())
 }
 
 impl<W: Write> Sink for Lines<W> {

@@ -42,7 +42,8 @@ const ON_HOST: u32 = u32::MAX;
 const NO_LATENCY: u64 = u64::MAX;
 
 /// Texts are longer than in the standard lists: nobody else reads these.
-pub(super) const LONGEST: Longest = Longest { path: 4 << 10, strings: 8 << 10 };
+pub(super) const LONGEST: Longest =
+    Longest { path: 4 << 10, strings: 8 << 10, fd_name: 4 << 10, user_text: 255 };
 
 /// Appends the entries to `out`, with a call of `full` whenever there are enough of them for an event.
 pub(super) fn append(out: &mut Vec<u8>, amendment: &Amendment, mut full: impl FnMut(&mut Vec<u8>)) {

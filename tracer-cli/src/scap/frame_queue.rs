@@ -6,6 +6,7 @@
 
 use super::flight_ring::{self, FlightRing, RingSize};
 use super::frame_file::FrameFile;
+use super::index_thread::IndexThread;
 use super::pack::{Codec, Packer};
 use std::io;
 use std::path::PathBuf;
@@ -79,7 +80,7 @@ impl FrameQueue {
     /// The thread or its compressor cannot be made.
     ///
     /// With a `ring` frames are kept in memory.
-    pub fn new(codec: Codec, ring: Option<RingSize>) -> io::Result<Self> {
+    pub fn new(codec: Codec, ring: Option<RingSize>, has_index: bool) -> io::Result<Self> {
         let (jobs, take_jobs) = sync_channel(WAITING);
         let (give_empty, empty) = sync_channel(WAITING + 1);
         let progress = Arc::new(Progress::default());
@@ -89,6 +90,8 @@ impl FrameQueue {
             file: None,
             ring,
             dump: None,
+            has_index: has_index && matches!(codec, Codec::Zstd(_)),
+            index: None,
             filling: Arc::default(),
             progress: Arc::clone(&progress),
             give_empty,
@@ -193,6 +196,9 @@ struct Worker {
     ring: Option<FlightRing>,
     /// Writes what was in memory, so that the ring goes on meanwhile.
     dump: Option<JoinHandle<Result<(), Failure>>>,
+    /// Files get an index: those of zstd, in which others overlook it.
+    has_index: bool,
+    index: Option<IndexThread>,
     filling: Arc<Filling>,
     progress: Arc<Progress>,
     give_empty: SyncSender<Vec<u8>>,
@@ -212,7 +218,16 @@ impl Worker {
             }
             return Some(failure);
         }
+        self.complete();
         self.end_dump().err()
+    }
+
+    /// Writes the rest of the index of the present file. Without it the file is as good: what keeps it from
+    /// being written is no failure.
+    fn complete(&mut self) {
+        if let (Some(index), Some(file)) = (self.index.take(), &mut self.file) {
+            let _ = index.finish(file);
+        }
     }
 
     fn work(&mut self, job: Job) -> Result<(), Failure> {
@@ -260,6 +275,10 @@ impl Worker {
     fn write(&mut self, job: Job) -> io::Result<()> {
         match job {
             Job::Open(file, filling) => {
+                self.complete();
+                if self.has_index {
+                    self.index = IndexThread::start(file.path.display().to_string()).ok();
+                }
                 self.file = Some(file);
                 self.filling = filling;
             }
@@ -269,7 +288,13 @@ impl Worker {
                     ring.push(frame, events, until);
                     self.filling.bytes.fetch_add(frame.len() as u64, Ordering::Relaxed);
                 } else if let Some(file) = &mut self.file {
+                    let offset = file.len();
                     file.append(frame)?;
+                    if let Some(index) = &mut self.index
+                        && index.frame(offset, &blocks, file).is_err()
+                    {
+                        self.index = None;
+                    }
                     self.progress.events.fetch_add(events, Ordering::Relaxed);
                     self.filling.bytes.store(file.len(), Ordering::Relaxed);
                 }
@@ -285,6 +310,7 @@ impl Worker {
             }
             Job::Dump(_) => {}
             Job::Remove => {
+                self.index = None;
                 if let Some(file) = self.file.take() {
                     file.remove();
                 }

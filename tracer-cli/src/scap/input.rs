@@ -72,6 +72,21 @@ impl Input {
         Ok(Self::with(name, compression, Chunks::here(reader)))
     }
 
+    /// A part of a file, which begins between two blocks: `file` gives its bytes, and `offset` is its place in
+    /// what was decompressed. It is decompressed by the thread that reads it.
+    ///
+    /// # Errors
+    /// What the decompressor reports.
+    pub fn part(
+        name: String,
+        file: impl Read + Send + 'static,
+        compression: Compression,
+        offset: u64,
+    ) -> io::Result<Self> {
+        let chunks = Chunks::here(compression.unpacked(file)?);
+        Ok(Self { offset, ..Self::with(name, compression, chunks) })
+    }
+
     fn with(name: String, compression: Compression, chunks: Chunks) -> Self {
         let window = Chunk::default();
         Self { name, compression, chunks, window, offset: 0, ended: false, failed: None }
@@ -168,7 +183,7 @@ fn first_bytes(file: &mut impl Read) -> io::Result<Vec<u8>> {
 }
 
 /// The error as people know it, without the number that the library puts behind it.
-fn plain(cause: io::Error) -> String {
+pub(super) fn plain(cause: io::Error) -> String {
     match cause.raw_os_error() {
         Some(code) => nix::errno::Errno::from_raw(code).desc().to_owned(),
         None => cause.to_string(),

@@ -62,15 +62,17 @@ mod bit {
     pub const RENAMED: u8 = 128;
 }
 
-/// Appends the blocks about `threads`, with a call of `full` between two blocks.
+/// Appends the blocks about `threads`, all or those that need it, with a call of `full` between two
+/// blocks.
 pub(super) fn append<E>(
     out: &mut Vec<u8>,
     threads: &[&Thread],
+    all: bool,
     mut full: impl FnMut(&mut Vec<u8>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut left = threads
         .iter()
-        .filter(|thread| thread_needs(thread) || thread.fds.iter().any(|fd| fd_needs(&fd)))
+        .filter(|thread| all || thread_needs(thread) || thread.fds.iter().any(|fd| fd_needs(&fd)))
         .peekable();
     while left.peek().is_some() {
         let block = begin_block(out, CODE);

@@ -37,6 +37,8 @@ pub struct CaptureSource {
     slots: ParamSlots,
     /// Length of the block that the event lent out is in.
     lent: usize,
+    /// What [`CaptureSource::look_ahead`] found.
+    ahead: Option<Found>,
     stopped: bool,
     /// No event of the section but notes about containers and users has come yet.
     leading: bool,
@@ -86,11 +88,48 @@ impl CaptureSource {
             later,
             slots: ParamSlots::new(),
             lent: 0,
+            ahead: None,
             stopped: false,
             leading: true,
             last_ts: 0,
             counts: SourceCounts::default(),
         }
+    }
+
+    /// Goes on in the middle of a capture, between two blocks of events: whether the notes at the
+    /// beginning of the section are still to come, and the time of the event before.
+    pub(super) fn resume(&mut self, leading: bool, last_ts: u64) {
+        self.leading = leading;
+        self.last_ts = last_ts;
+    }
+
+    /// As [`CaptureSource::resume`] has it.
+    pub(super) fn is_leading(&self) -> bool {
+        self.leading
+    }
+
+    /// Time of the last event, 0 before the first.
+    pub(super) fn last_ts(&self) -> u64 {
+        self.last_ts
+    }
+
+    /// Events of unknown types so far.
+    pub(super) fn unknown(&self) -> u64 {
+        self.counts.unknown
+    }
+
+    /// Where the next event, or its amendment, begins in what was decompressed; `None` when something else comes next.
+    pub(super) fn look_ahead(&mut self) -> Result<Option<u64>, CaptureError> {
+        self.input.advance(std::mem::take(&mut self.lent));
+        let found = self.find()?;
+        let is_event = matches!(found, Found::Event(_) | Found::Amendment(_));
+        self.ahead = Some(found);
+        Ok(is_event.then(|| self.input.offset()))
+    }
+
+    /// Place of the reader in what was decompressed.
+    pub(super) fn offset(&self) -> u64 {
+        self.input.offset()
     }
 
     /// Finds the next event or section.
@@ -404,11 +443,16 @@ impl Source for CaptureSource {
 
     #[inline]
     fn next(&mut self) -> Result<Next<'_>, SourceError> {
-        self.input.advance(std::mem::take(&mut self.lent));
         if self.stopped {
             return Ok(Next::End);
         }
-        let parsed = match self.find()? {
+        let found = if self.ahead.is_some() {
+            self.ahead.take().unwrap_or(Found::End)
+        } else {
+            self.input.advance(std::mem::take(&mut self.lent));
+            self.find()?
+        };
+        let parsed = match found {
             Found::Event(parsed) => parsed,
             Found::Amendment(amendment) => return Ok(Next::Amendment(amendment)),
             Found::Section => return Ok(Next::Section),

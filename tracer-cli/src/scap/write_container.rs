@@ -11,14 +11,15 @@ use bstr::{BStr, BString, ByteSlice};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// Appends what is known of a container, as events of time `ts`.
-pub(super) fn append(out: &mut Vec<u8>, container: &Container, ts: u64) {
+/// Appends what is known of a container, as events of time `ts`: what engines told, or with `all`
+/// whatever it is.
+pub(super) fn append(out: &mut Vec<u8>, container: &Container, ts: u64, all: bool) {
     let mut note = |ty, params: &[&[u8]]| {
         let bits = EventBits::empty();
         let event = Event { num: 0, ts, tid: -1, pid: 0, cpu: 0, ty, bits, unreadable: 0, params };
         write_event::append(out, &event, false);
     };
-    if container.lookup == Lookup::Done {
+    if all || container.lookup == Lookup::Done {
         note(EventType::CONTAINER_JSON_2_E, &[&to_json(container)]);
     }
     let terminated = |text: &BString| [text.as_slice(), b"\0"].concat();

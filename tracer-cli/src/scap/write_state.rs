@@ -11,22 +11,26 @@ use crate::state::fd::{Endpoint, FdInfo, FdKind, L4, Socket};
 use crate::state::thread::{Thread, ThreadFlags};
 use crate::state::users::Users;
 use crate::state::{Machine, State};
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Longest texts that all readers take.
-const LISTED: Longest = Longest { path: 1024, strings: 4096 };
-const MAX_FD_NAME: u16 = 1023;
-const MAX_USER_TEXT: u16 = 255;
+const LISTED: Longest = Longest { path: 1024, strings: 4096, fd_name: 1023, user_text: 255 };
+/// Longest that there can be.
+const WHOLE: Longest = Longest { path: u16::MAX, strings: u16::MAX, fd_name: u16::MAX, user_text: u16::MAX };
 const HOSTNAME: usize = 128;
 
 /// A list goes on in a new block after so many bytes.
 pub(super) const BLOCK: usize = 128 * 1024;
 
-/// Bytes that are kept of a thread's texts.
+/// Bytes that are kept of texts.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Longest {
     pub path: u16,
     /// Of a list of strings.
     pub strings: u16,
+    pub fd_name: u16,
+    pub user_text: u16,
 }
 
 /// Flags of a thread in scap (`PPM_CL_*`).
@@ -42,6 +46,13 @@ mod flag {
 /// Says whether a thread is to be in the process list.
 pub type ThreadTest = Box<dyn FnMut(&State, &Thread) -> bool>;
 
+/// Appends the blocks of a section before an event of time `ts` so that tracer goes on as if it had read
+/// all before: with threads of which no more than the last call is known, and texts of any length.
+pub(super) fn append_exactly(out: &mut Vec<u8>, state: &State, ts: u64) {
+    let whole = &Redaction::default();
+    let Ok(()) = append_texts(out, state, ts, whole, &mut None, &WHOLE, |_| Ok::<(), Infallible>(()));
+}
+
 /// Appends the blocks of a section before its first event, of time `ts`: one call of `full` whenever enough bytes
 /// are in the buffer, between two blocks.
 pub(super) fn append<E>(
@@ -50,17 +61,30 @@ pub(super) fn append<E>(
     ts: u64,
     redaction: &Redaction,
     listed: &mut Option<ThreadTest>,
+    full: impl FnMut(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    append_texts(out, state, ts, redaction, listed, &LISTED, full)
+}
+
+fn append_texts<E>(
+    out: &mut Vec<u8>,
+    state: &State,
+    ts: u64,
+    redaction: &Redaction,
+    listed: &mut Option<ThreadTest>,
+    longest: &Longest,
     mut full: impl FnMut(&mut Vec<u8>) -> Result<(), E>,
 ) -> Result<(), E> {
+    let is_exact = *longest == WHOLE;
     section_header(out);
     machine(out, &state.machine);
     interfaces(out, &state.local_addresses);
-    users(out, &state.users);
+    users(out, &state.users, longest);
 
     // In the order of their numbers, so that one state always makes one file. Nothing is known of
     // threads that were made up; that is what readers make of those that are not listed, too.
-    let mut threads: Vec<&Thread> =
-        state.threads().filter(|t| !t.flags.contains(ThreadFlags::UNKNOWN) || !t.fds.is_empty()).collect();
+    let says_something = |t: &&Thread| !t.flags.contains(ThreadFlags::UNKNOWN) || !t.fds.is_empty();
+    let mut threads: Vec<&Thread> = state.threads().filter(|t| is_exact || says_something(t)).collect();
     if let Some(listed) = listed {
         threads.retain(|thread| listed(state, thread));
     }
@@ -74,9 +98,9 @@ pub(super) fn append<E>(
             && let Some(thread) = left.next()
         {
             if redaction.is_empty() {
-                process(out, thread, &LISTED);
+                process(out, thread, longest);
             } else {
-                process(out, &redaction.thread(thread), &LISTED);
+                process(out, &redaction.thread(thread), longest);
             }
         }
         end_block(out, block);
@@ -88,15 +112,15 @@ pub(super) fn append<E>(
         let block = begin_block(out, code::FDS);
         put_i64(out, thread.tid);
         for (number, info) in fds {
-            fd(out, number, info);
+            fd(out, number, info, longest);
         }
         end_block(out, block);
         full(out)?;
     }
-    own_block::append(out, &threads, &mut full)?;
+    own_block::append(out, &threads, is_exact, &mut full)?;
     // Readers look for notes about containers behind the lists, all in a row.
     for container in state.containers.iter() {
-        write_container::append(out, &redaction.container(container), ts);
+        write_container::append(out, &redaction.container(container), ts, is_exact);
         full(out)?;
     }
     Ok(())
@@ -165,7 +189,7 @@ fn interfaces(out: &mut Vec<u8>, addresses: &[IpAddr]) {
     end_block(out, block);
 }
 
-fn users(out: &mut Vec<u8>, known: &Users) {
+fn users(out: &mut Vec<u8>, known: &Users, longest: &Longest) {
     const USER: u8 = 0;
     const GROUP: u8 = 1;
     if known.users.is_empty() && known.groups.is_empty() {
@@ -183,7 +207,7 @@ fn users(out: &mut Vec<u8>, known: &Users) {
         put_u32(out, *uid);
         put_u32(out, user.gid);
         for text in [&user.name, &user.home, &user.shell] {
-            put_text(out, text, MAX_USER_TEXT);
+            put_text(out, text, longest.user_text);
         }
         end_entry(out, entry);
     }
@@ -191,7 +215,7 @@ fn users(out: &mut Vec<u8>, known: &Users) {
         let entry = begin_entry(out);
         out.push(GROUP);
         put_u32(out, *gid);
-        put_text(out, name, MAX_USER_TEXT);
+        put_text(out, name, longest.user_text);
         end_entry(out, entry);
     }
     end_block(out, block);
@@ -255,7 +279,7 @@ fn flags(thread: &Thread) -> u32 {
     .fold(0, |all, (_, flag)| all | flag)
 }
 
-fn fd(out: &mut Vec<u8>, number: i64, info: &FdInfo) {
+fn fd(out: &mut Vec<u8>, number: i64, info: &FdInfo, longest: &Longest) {
     let nothing = Socket::default();
     let socket = info.socket.as_deref().unwrap_or(&nothing);
     let entry = begin_entry(out);
@@ -268,12 +292,12 @@ fn fd(out: &mut Vec<u8>, number: i64, info: &FdInfo) {
             out.push(fd_code(FdKind::Unix));
             put_u64(out, socket.source_ptr);
             put_u64(out, socket.dest_ptr);
-            put_text(out, &info.name, MAX_FD_NAME);
+            put_text(out, &info.name, longest.fd_name);
         }
         FdKind::File => {
             out.push(fd_code(FdKind::File));
             put_u32(out, info.open_flags);
-            put_text(out, &info.name, MAX_FD_NAME);
+            put_text(out, &info.name, longest.fd_name);
             put_u32(out, info.dev);
         }
         kind => {
@@ -282,7 +306,7 @@ fn fd(out: &mut Vec<u8>, number: i64, info: &FdInfo) {
                 code @ 1..=15 => code,
                 _ => 10,
             });
-            put_text(out, &info.name, MAX_FD_NAME);
+            put_text(out, &info.name, longest.fd_name);
         }
     }
     end_entry(out, entry);

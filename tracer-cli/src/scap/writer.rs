@@ -57,6 +57,8 @@ pub struct WriteOptions {
     pub ring: Option<Ring>,
     /// No events for the beginnings of system calls.
     pub exit_only: bool,
+    /// zstd files get no index.
+    pub no_index: bool,
     /// Files that are being read: they are never written over.
     pub inputs: Vec<PathBuf>,
 }
@@ -134,7 +136,7 @@ impl CaptureWriter {
     pub fn new(options: WriteOptions) -> Result<Self, String> {
         Ok(Self {
             names: Names::new(options.path.clone(), options.rotation, options.ring.is_some())?,
-            queue: FrameQueue::new(options.codec, options.ring.map(|ring| ring.size))
+            queue: FrameQueue::new(options.codec, options.ring.map(|ring| ring.size), !options.no_index)
                 .map_err(|e| format!("-w: {e}"))?,
             rotation: match options.ring.map(|ring| ring.size) {
                 None => options.rotation,
@@ -461,7 +463,8 @@ impl Sink for CaptureWriter {
             return;
         }
         let mut notes = Vec::new();
-        write_container::append(&mut notes, &self.options.redaction.container(container), self.notes_ts);
+        let container = self.options.redaction.container(container);
+        write_container::append(&mut notes, &container, self.notes_ts, false);
         let end = self.notes_at + notes.len();
         self.blocks.splice(self.notes_at..self.notes_at, notes);
         self.notes_at = end;

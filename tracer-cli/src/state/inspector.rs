@@ -41,10 +41,18 @@ pub struct Inspector {
     /// What is to be put right after the next event.
     amendment: Option<Box<Amendment>>,
     scratch: Vec<u8>,
-    first_ts: Option<u64>,
-    previous_ts: Option<u64>,
-    /// Time of the last switch on each CPU.
-    switches: Vec<u64>,
+    clock: Clock,
+}
+
+/// Times that the inspector keeps from event to event, ns since the epoch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// Of the first event of the recording.
+    pub first_ts: Option<u64>,
+    /// Of the event before.
+    pub previous_ts: Option<u64>,
+    /// Of the last switch on each CPU.
+    pub switches: Vec<u64>,
 }
 
 impl Default for Inspector {
@@ -63,9 +71,7 @@ impl Inspector {
             deferred: Deferred::default(),
             amendment: None,
             scratch: Vec::with_capacity(super::path::MAX_PATH),
-            first_ts: None,
-            previous_ts: None,
-            switches: Vec::new(),
+            clock: Clock::default(),
         }
     }
 
@@ -74,14 +80,23 @@ impl Inspector {
         self.state = State::default();
         self.deferred = Deferred::default();
         self.amendment = None;
-        self.switches.clear();
+        self.clock.switches.clear();
     }
 
     /// Forgets everything: what comes next has nothing to do with what came before.
     pub fn begin_recording(&mut self) {
         self.begin_section();
-        self.first_ts = None;
-        self.previous_ts = None;
+        self.clock = Clock::default();
+    }
+
+    /// The times as they are between two events.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Goes on in the middle of a recording: [`Inspector::state`] is the state there already.
+    pub fn resume(&mut self, clock: Clock) {
+        self.clock = clock;
     }
 
     /// Removes from the state what the last event ended, for those who read the state between events.
@@ -126,18 +141,18 @@ impl Inspector {
         self.finish_previous();
         let plan = self.plans.get(usize::from(event.ty.0)).copied().unwrap_or(Plan::UNKNOWN);
         let mut binding = Binding {
-            delta: self.previous_ts.map(|before| event.ts.saturating_sub(before)),
-            first_ts: self.first_ts.unwrap_or(event.ts),
+            delta: self.clock.previous_ts.map(|before| event.ts.saturating_sub(before)),
+            first_ts: self.clock.first_ts.unwrap_or(event.ts),
             ..Binding::default()
         };
         // Notes about containers and users are no events of the system, and may have no time; early
         // events are no part of the stream.
         let is_meta = plan.is_meta || event.bits.contains(EventBits::EARLY);
         if !is_meta || event.ty == EventType::PROCINFO_E {
-            self.first_ts = Some(binding.first_ts);
+            self.clock.first_ts = Some(binding.first_ts);
         }
         if !is_meta {
-            self.previous_ts = Some(event.ts);
+            self.clock.previous_ts = Some(event.ts);
         }
         match plan.action {
             Action::Clone(layout) => {
@@ -342,10 +357,10 @@ impl Inspector {
     /// CPU time of what a switch event takes off its CPU, since the switch before.
     fn slice(&mut self, event: &Event<'_>) -> u64 {
         let cpu = usize::from(event.cpu);
-        if self.switches.len() <= cpu {
-            self.switches.resize(cpu + 1, 0);
+        if self.clock.switches.len() <= cpu {
+            self.clock.switches.resize(cpu + 1, 0);
         }
-        let before = self.switches.get_mut(cpu).map_or(0, |at| std::mem::replace(at, event.ts));
+        let before = self.clock.switches.get_mut(cpu).map_or(0, |at| std::mem::replace(at, event.ts));
         if before == 0 { 0 } else { event.ts.saturating_sub(before) }
     }
 

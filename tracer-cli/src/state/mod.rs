@@ -237,6 +237,19 @@ impl State {
         self.ended_next = (self.ended_next + 1) % REMEMBERED;
     }
 
+    /// The ends that are remembered, oldest first: threads with the time, ns since the epoch.
+    pub fn ended(&self) -> impl Iterator<Item = (i64, u64)> {
+        let (newer, older) = self.ended.split_at(self.ended_next.min(self.ended.len()));
+        older.iter().chain(newer).copied()
+    }
+
+    /// Remembers these ends, oldest first, and no others.
+    pub fn set_ended(&mut self, ended: impl IntoIterator<Item = (i64, u64)>) {
+        self.ended.clear();
+        self.ended_next = 0;
+        ended.into_iter().for_each(|(tid, ts)| self.note_end(tid, ts));
+    }
+
     /// Whether a thread `tid` is remembered to have ended at `ts` or later.
     fn ended_since(&self, tid: i64, ts: u64) -> bool {
         self.ended.iter().any(|(ended, at)| *ended == tid && *at >= ts)

@@ -195,6 +195,12 @@ impl Thread {
         !self.flags.contains(ThreadFlags::UNKNOWN)
     }
 
+    /// Its name; of a thread that nothing is known about a placeholder that can be compared with.
+    #[inline]
+    pub fn name(&self) -> &[u8] {
+        if self.flags.contains(ThreadFlags::UNKNOWN) { b"<NA>" } else { &self.comm }
+    }
+
     /// The process id in its own pid namespace; where that is unknown, the host's.
     #[inline]
     pub fn own_pid(&self) -> i64 {

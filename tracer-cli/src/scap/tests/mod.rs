@@ -43,7 +43,7 @@ fn read(bytes: &[u8]) -> (Read, State) {
                     break Some(e);
                 }
             }
-            Ok(Next::Idle | Next::Amendment(_)) => {}
+            Ok(Next::Idle | Next::Amendment(_) | Next::Resume) => {}
             Ok(Next::End) => break None,
             Err(e) => break Some(e),
         }

@@ -1,0 +1,144 @@
+//! Checkpoints: the state at a place between two events, and how a reader begins there.
+//!
+//! The state is written as at the beginning of a capture, only more exactly: what a reader makes of it
+//! is what it would have had after reading everything before.
+
+use super::index::{Checkpoint, unpack};
+use super::input::Input;
+use super::reader::CaptureSource;
+use super::write_state;
+use crate::source::{Next, Source, SourceError};
+use crate::state::State;
+use crate::state::cgroup_id::{ContainerType, container_id_of, short_id};
+use crate::state::containers::Place;
+use crate::state::inspector::{Clock, Inspector};
+use crate::state::thread::{Thread, ThreadFlags};
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+use std::io;
+use zstd::zstd_safe::CParameter;
+
+/// Level of compression: most of a state is that of the one before, which any level finds.
+const LEVEL: i32 = 1;
+
+/// A state that others are compressed with.
+pub(super) struct Base {
+    /// Number of the frame that it is for.
+    pub frame: u64,
+    pub blocks: Vec<u8>,
+}
+
+/// The blocks of the state before an event of time `ts`.
+pub(super) fn blocks(state: &State, ts: u64) -> Vec<u8> {
+    let mut blocks = Vec::new();
+    write_state::append_exactly(&mut blocks, state, ts);
+    blocks
+}
+
+/// The checkpoint for `frame`, at which `source` stands.
+///
+/// # Errors
+/// What the compressor reports.
+pub(super) fn make(
+    frame: u64,
+    source: &CaptureSource,
+    inspector: &Inspector,
+    blocks: &[u8],
+    base: Option<&Base>,
+) -> io::Result<Checkpoint> {
+    let clock = inspector.clock();
+    Ok(Checkpoint {
+        frame,
+        leading: source.is_leading(),
+        last_ts: source.last_ts(),
+        first_event_ts: clock.first_ts,
+        previous_event_ts: clock.previous_ts,
+        switches: clock.switches.clone(),
+        ended: inspector.state.ended().collect(),
+        places: places(&inspector.state),
+        live_threads: live_threads(&inspector.state),
+        base: base.map(|base| base.frame),
+        size: blocks.len() as u64,
+        state: pack(blocks, base.map(|base| base.blocks.as_slice()))?,
+    })
+}
+
+/// Threads that are elsewhere than their control groups say.
+fn places(state: &State) -> Vec<(i64, Option<Vec<u8>>)> {
+    let differs = |thread: &&Thread| {
+        let in_pid_namespace = thread.flags.contains(ThreadFlags::IN_PID_NS);
+        let said = container_id_of(&thread.cgroups, in_pid_namespace);
+        let said = said.as_ref().map(|found| short_id(&found.full_id));
+        said != state.container_of(thread).map(|container| container.id.as_slice())
+    };
+    let place = |thread: &Thread| state.container_of(thread).map(|container| container.id.to_vec());
+    state.threads().filter(differs).map(|thread| (thread.tid, place(thread))).collect()
+}
+
+/// Processes of which it is not known of all threads whether they live.
+fn live_threads(state: &State) -> Vec<(i64, u32)> {
+    let mut listed: FxHashMap<i64, u32> = FxHashMap::default();
+    for thread in state.threads().filter(|thread| !thread.flags.contains(ThreadFlags::DEAD)) {
+        *listed.entry(thread.pid).or_default() += 1;
+    }
+    let count = |process: &Thread| listed.get(&process.pid).copied().unwrap_or(0);
+    let mains = state.threads().filter(|thread| thread.is_main() && thread.live_threads != count(thread));
+    mains.map(|process| (process.pid, process.live_threads)).collect()
+}
+
+fn pack(blocks: &[u8], base: Option<&[u8]>) -> io::Result<Vec<u8>> {
+    let mut compressor = match base {
+        Some(base) => zstd::bulk::Compressor::with_dictionary(LEVEL, base)?,
+        None => zstd::bulk::Compressor::new(LEVEL)?,
+    };
+    // The window has to reach back over both.
+    let reach = (blocks.len() + base.map_or(0, <[u8]>::len)).next_power_of_two();
+    compressor.set_parameter(CParameter::WindowLog(reach.ilog2().clamp(17, 27)))?;
+    compressor.compress(blocks)
+}
+
+/// The blocks in a checkpoint, given those of its base.
+pub(super) fn unpacked(checkpoint: &Checkpoint, base: Option<&[u8]>) -> Option<Vec<u8>> {
+    unpack(&checkpoint.state, checkpoint.size, base)
+}
+
+/// Makes `inspector` know what it would know had it read everything before `checkpoint`, whose blocks
+/// these are.
+///
+/// # Errors
+/// The blocks are damaged.
+pub(super) fn restore(
+    checkpoint: &Checkpoint,
+    blocks: Vec<u8>,
+    inspector: &mut Inspector,
+) -> Result<(), SourceError> {
+    inspector.begin_recording();
+    let mut source = CaptureSource::of(Input::of_bytes(blocks), VecDeque::new());
+    source.load_state(&mut inspector.state)?;
+    // Behind the lists come notes about containers.
+    while let Next::Event(event) = source.next()? {
+        inspector.apply(&event, &mut |_| None);
+    }
+    let state = &mut inspector.state;
+    for (tid, container) in &checkpoint.places {
+        let place = match container {
+            None => Place::Host,
+            Some(id) => Place::In(state.containers.meet(ContainerType::Unknown, id)),
+        };
+        if let Some(thread) = state.find(*tid).and_then(|key| state.thread_mut(key)) {
+            thread.place = place;
+        }
+    }
+    for (pid, count) in &checkpoint.live_threads {
+        if let Some(process) = state.find(*pid).and_then(|key| state.thread_mut(key)) {
+            process.live_threads = *count;
+        }
+    }
+    inspector.state.set_ended(checkpoint.ended.iter().copied());
+    inspector.resume(Clock {
+        first_ts: checkpoint.first_event_ts,
+        previous_ts: checkpoint.previous_event_ts,
+        switches: checkpoint.switches.clone(),
+    });
+    Ok(())
+}

@@ -1,0 +1,327 @@
+//! Makes the index of a capture by reading it, as any reader does: what the index says is what a reader
+//! finds, whatever the recorder knew.
+
+use super::checkpoint::{self, Base};
+use super::index::{Contents, EventKey, Facts, Frame, MAX_VALUES, Record};
+use super::reader::CaptureSource;
+use crate::event::{Event, EventBits};
+use crate::schema::{Class, EventType};
+use crate::source::{Next, Source, SourceError};
+use crate::state::Context;
+use crate::state::containers::Place;
+use crate::state::inspector::Inspector;
+use bstr::BString;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A border between two frames of a compressed file: where the second begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Border {
+    /// In what was decompressed.
+    pub start: u64,
+    /// In the file.
+    pub offset: u64,
+}
+
+/// The borders of a compressed file, as far as they were read; the one who reads the file tells them to
+/// the one who makes the index.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Borders(Arc<Mutex<VecDeque<Border>>>);
+
+impl Borders {
+    pub fn push(&self, border: Border) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(border);
+    }
+
+    /// Takes the borders up to `start`; returns the last of them.
+    fn take_until(&self, start: u64) -> Option<Border> {
+        let mut borders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = None;
+        while borders.front().is_some_and(|border| border.start <= start) {
+            last = borders.pop_front();
+        }
+        last
+    }
+}
+
+/// How fine an index is.
+#[derive(Debug, Clone, Copy)]
+pub struct Granularity {
+    /// Bytes of events from which on a frame may end.
+    pub frame: u64,
+    /// Bytes of events from which on the state is written again …
+    pub checkpoint: u64,
+    /// … and so many to each byte that the state had the last time.
+    pub to_state: u64,
+}
+
+impl Default for Granularity {
+    fn default() -> Self {
+        Self { frame: 256 << 10, checkpoint: 4 << 20, to_state: 4 }
+    }
+}
+
+/// A state of which compression leaves more than one in so many bytes is no longer like its base.
+const LIKENESS: usize = 10;
+
+/// Makes an index.
+pub(super) struct Builder {
+    source: CaptureSource,
+    inspector: Inspector,
+    /// `None`: the file is not compressed, and a frame may begin at any event.
+    borders: Option<Borders>,
+    granularity: Granularity,
+    frame: Frame,
+    /// Number of the frame.
+    number: u64,
+    /// What the present frame has.
+    found: Found,
+    counted: u64,
+    /// An amendment came, and the event that it belongs to not yet.
+    is_amended: bool,
+    unknown_before: u64,
+    /// Where the last checkpoint is in what was decompressed, and how large its state.
+    checked_at: u64,
+    checked_size: u64,
+    base: Option<Base>,
+}
+
+/// Takes the records; returns what keeps them from being written.
+pub(super) type Emit<'a> = &'a mut dyn FnMut(Record) -> io::Result<()>;
+
+impl Builder {
+    /// Of a capture that `source` reads from its beginning.
+    pub fn new(source: CaptureSource, borders: Option<Borders>, granularity: Granularity) -> Self {
+        Self {
+            source,
+            inspector: Inspector::default(),
+            borders,
+            granularity,
+            frame: Frame::default(),
+            number: 0,
+            found: Found::default(),
+            counted: 0,
+            is_amended: false,
+            unknown_before: 0,
+            checked_at: 0,
+            checked_size: 0,
+            base: None,
+        }
+    }
+
+    /// Reads to the end and hands each record to `emit`, in the order of the file. The last frame is
+    /// handed out even if reading fails behind it.
+    ///
+    /// # Errors
+    /// The capture is damaged, or a record cannot be written.
+    pub fn run(mut self, emit: Emit<'_>) -> Result<Facts, SourceError> {
+        self.source.load_state(&mut self.inspector.state)?;
+        let machine = &self.inspector.state.machine;
+        let mut facts = Facts {
+            hostname: machine.hostname.clone(),
+            cpus: machine.cpus,
+            memory: machine.memory,
+            ..Facts::default()
+        };
+        let result = self.read(emit);
+        facts.first_ts = self.inspector.clock().first_ts.unwrap_or(0);
+        let start = self.source.offset();
+        let end = self.borders.as_ref().map_or(Some(start), |b| b.take_until(start).map(|b| b.offset));
+        let end = Border { start, offset: end.unwrap_or(self.frame.offset) };
+        self.finish_frame(end, emit)?;
+        result.map(|()| facts)
+    }
+
+    fn read(&mut self, emit: Emit<'_>) -> Result<(), SourceError> {
+        loop {
+            // What an amendment puts right is part of no state yet.
+            if let Some(at) = self.source.look_ahead()?
+                && !self.is_amended
+                && let Some(border) = self.border(at)
+            {
+                self.finish_frame(border, emit)?;
+                self.begin_frame(border);
+                self.check(at, emit)?;
+            }
+            let mut event = match self.source.next()? {
+                Next::Event(event) => event,
+                Next::Amendment(amendment) => {
+                    self.inspector.amend_next(amendment);
+                    self.is_amended = true;
+                    continue;
+                }
+                Next::Section => {
+                    self.inspector.begin_section();
+                    self.source.load_state(&mut self.inspector.state)?;
+                    continue;
+                }
+                Next::End => return Ok(()),
+                Next::Idle | Next::Recording | Next::Resume => continue,
+            };
+            self.is_amended = false;
+            self.counted += 1;
+            event.num = self.counted;
+            let binding = self.inspector.apply(&event, &mut |_| None);
+            self.found.note(&Context { event: &event, state: &self.inspector.state, binding: &binding });
+        }
+    }
+
+    /// The border at which the event at `at` begins a frame, if it does.
+    fn border(&mut self, at: u64) -> Option<Border> {
+        let is_large = at - self.frame.start.min(at) >= self.granularity.frame;
+        match &self.borders {
+            None => is_large.then_some(Border { start: at, offset: at }),
+            Some(borders) => borders.take_until(at).filter(|border| border.start == at && is_large),
+        }
+    }
+
+    fn begin_frame(&mut self, border: Border) {
+        self.number += 1;
+        self.unknown_before = self.source.unknown();
+        self.frame = Frame {
+            offset: border.offset,
+            start: border.start,
+            events_before: self.counted,
+            ..Frame::default()
+        };
+    }
+
+    fn finish_frame(&mut self, end: Border, emit: Emit<'_>) -> Result<(), SourceError> {
+        let mut frame = std::mem::take(&mut self.frame);
+        frame.len = end.offset.saturating_sub(frame.offset);
+        frame.size = end.start.saturating_sub(frame.start);
+        frame.events = self.counted - frame.events_before;
+        frame.unknown = self.source.unknown() - self.unknown_before;
+        self.found.finish(&mut frame);
+        emit(Record::Frame(frame)).map_err(unwritten)
+    }
+
+    /// Writes a checkpoint at the beginning of the present frame if it is time for one.
+    fn check(&mut self, at: u64, emit: Emit<'_>) -> Result<(), SourceError> {
+        let wanted =
+            self.granularity.checkpoint.max(self.checked_size.saturating_mul(self.granularity.to_state));
+        if at - self.checked_at.min(at) < wanted {
+            return Ok(());
+        }
+        self.inspector.settle();
+        let blocks = checkpoint::blocks(&self.inspector.state, self.source.last_ts());
+        let make = |base: Option<&Base>| {
+            checkpoint::make(self.number, &self.source, &self.inspector, &blocks, base).map_err(unwritten)
+        };
+        let mut made = make(self.base.as_ref())?;
+        self.checked_at = at;
+        self.checked_size = blocks.len() as u64;
+        if self.base.is_some() && made.state.len() > blocks.len() / LIKENESS {
+            made = make(None)?;
+        }
+        if made.base.is_none() {
+            self.base = Some(Base { frame: self.number, blocks });
+        }
+        emit(Record::Checkpoint(made)).map_err(unwritten)
+    }
+}
+
+fn unwritten(cause: io::Error) -> SourceError {
+    SourceError::Io { what: "the index".to_owned(), cause }
+}
+
+/// What was found in a frame so far.
+#[derive(Default)]
+struct Found {
+    kinds: FxHashMap<EventKey, u64>,
+    /// Threads that made events, each as it was with its last one.
+    threads: FxHashMap<i64, Seen>,
+    names: FxHashSet<BString>,
+    pids: FxHashSet<i64>,
+    containers: FxHashSet<BString>,
+    /// Earliest and latest.
+    times: Option<(u64, u64)>,
+    late: u64,
+}
+
+/// What was known of a thread.
+#[derive(Default)]
+struct Seen {
+    name: BString,
+    pid: Option<i64>,
+    place: Place,
+}
+
+impl Found {
+    fn note(&mut self, context: &Context<'_>) {
+        let event = context.event;
+        *self.kinds.entry(key_of(event)).or_default() += 1;
+        self.late += u64::from(event.bits.contains(EventBits::LATE));
+        if event.info().class != Class::Meta {
+            let (first, last) = self.times.unwrap_or((event.ts, event.ts));
+            self.times = Some((first.min(event.ts), last.max(event.ts)));
+        }
+        let seen = self.threads.entry(event.tid).or_default();
+        let Some(thread) = context.thread() else { return };
+        if seen.pid == Some(thread.pid) && seen.place == thread.place && seen.name == thread.name() {
+            return;
+        }
+        *seen = Seen { name: thread.name().into(), pid: Some(thread.pid), place: thread.place };
+        self.names.insert(seen.name.clone());
+        self.pids.insert(thread.pid);
+        if let Some(container) = context.container() {
+            self.containers.insert(container.id.clone());
+        }
+    }
+
+    fn finish(&mut self, frame: &mut Frame) {
+        let found = std::mem::take(self);
+        let mut kinds: Vec<(EventKey, u64)> = found.kinds.into_iter().collect();
+        kinds.sort_unstable();
+        frame.kinds = kinds;
+        (frame.first_ts, frame.last_ts) = found.times.unwrap_or((u64::MAX, 0));
+        frame.late = found.late;
+        frame.names = listed(found.names.into_iter().map(Vec::from));
+        frame.tids = listed(found.threads.into_keys());
+        frame.pids = listed(found.pids.into_iter());
+        frame.containers = listed(found.containers.into_iter().map(Vec::from));
+    }
+}
+
+/// The values in order, unless they are too many.
+fn listed<T: Ord>(values: impl ExactSizeIterator<Item = T>) -> Option<Vec<T>> {
+    if values.len() > MAX_VALUES {
+        return None;
+    }
+    let mut list: Vec<T> = values.collect();
+    list.sort_unstable();
+    Some(list)
+}
+
+fn key_of(event: &Event<'_>) -> EventKey {
+    let call = match event.ty {
+        EventType::GENERIC_E | EventType::GENERIC_X => event.u64(0).and_then(|code| u16::try_from(code).ok()),
+        _ => None,
+    };
+    EventKey { ty: event.ty.0, call }
+}
+
+/// Puts the records of an index together while they are written.
+#[derive(Default)]
+pub(super) struct Collected {
+    frames: Vec<Frame>,
+    checkpoints: BTreeMap<u64, u64>,
+}
+
+impl Collected {
+    /// Notes a record that is written at `at`.
+    pub fn add(&mut self, record: Record, at: u64) {
+        match record {
+            Record::Frame(frame) => self.frames.push(frame),
+            Record::Checkpoint(checkpoint) => _ = self.checkpoints.insert(checkpoint.frame, at),
+            Record::Contents(_) | Record::Subject(_) => {}
+        }
+    }
+
+    /// The contents, which are written at `at`.
+    pub fn into_contents(self, facts: Facts, at: u64) -> Contents {
+        Contents { frames: self.frames, checkpoints: self.checkpoints.into_iter().collect(), facts, at }
+    }
+}
