@@ -49,22 +49,50 @@ fn text(path: &Path) -> Result<&str> {
     path.to_str().context("a path that is no text")
 }
 
+/// A format with every field that needs no argument.
+fn every_field() -> Result<String> {
+    let output = Command::new(binary()?).args(["-l", "-j"]).output().context("tracer -l -j")?;
+    let mut format = String::from("*%evt.num");
+    for line in output.stdout.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
+        let field: serde_json::Value = serde_json::from_slice(line)?;
+        if field["argument"] != "required" && field["filter_only"] == false {
+            let name = field["name"].as_str().context("a field without a name")?;
+            format.push_str(&format!("\t{name}=%{name}"));
+        }
+    }
+    ensure!(format.len() > 1000, "few fields: {format}");
+    Ok(format)
+}
+
 fn written_again() -> Result<Completion> {
     let scratch = Scratch::new("again")?;
+    let every_field = every_field()?;
+    let columns: [&[&str]; 3] = [&[], &["-j"], &["-D", "-p", &every_field]];
     for capture in captures()? {
+        let wanted =
+            columns.iter().map(|arguments| tracer(&capture, arguments)).collect::<Result<Vec<_>>>()?;
         for codec in CODECS {
             let copy = scratch.path().join(codec);
             write(&["-r", text(&capture)?, "-w", text(&copy)?, "--compress", codec, "--overwrite"])?;
-            for arguments in [&[][..], &["-j"]] {
-                ensure!(
-                    tracer(&capture, arguments)? == tracer(&copy, arguments)?,
-                    "{} {codec} {arguments:?}",
-                    name_of(&capture)
-                );
+            for (arguments, wanted) in columns.iter().zip(&wanted) {
+                let found = tracer(&copy, arguments)?;
+                ensure!(wanted.len() == found.len(), "{} {codec} {arguments:?}: lines", name_of(&capture));
+                for (wanted, found) in wanted.iter().zip(&found) {
+                    ensure!(wanted == found, "{} {codec}: {}", name_of(&capture), difference(wanted, found));
+                }
             }
         }
     }
     Ok(Completion::Completed)
+}
+
+/// The first columns in which two lines differ.
+fn difference(wanted: &[u8], found: &[u8]) -> String {
+    let (wanted, found) = (String::from_utf8_lossy(wanted), String::from_utf8_lossy(found));
+    let number = wanted.split(['\t', ' ']).next().unwrap_or_default();
+    let mut pairs = wanted.split('\t').zip(found.split('\t'));
+    let (wanted, found) = pairs.find(|(wanted, found)| wanted != found).unwrap_or_default();
+    format!("event {number}: {wanted:.200}, not {found:.200}")
 }
 
 fn parts() -> Result<Completion> {

@@ -1,5 +1,6 @@
 //! `cargo xtask bench …`: figures that a change of the hot paths is judged by.
 
+mod index;
 mod live;
 mod read;
 mod write;
@@ -15,6 +16,8 @@ pub enum What {
     Live(live::Args),
     /// How fast captures are read, beside sysdig
     Read(read::Args),
+    /// What the index of a capture is worth
+    Index(index::Args),
     /// How fast captures are written, and how large they are (root)
     Write(write::Args),
 }
@@ -23,6 +26,7 @@ pub fn run(root: &Path, what: &What) -> Result<()> {
     match what {
         What::Live(args) => live::run(root, args),
         What::Read(args) => read::run(root, args),
+        What::Index(args) => index::run(root, args),
         What::Write(args) => write::run(root, args),
     }
 }
