@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use tracer_tests::programs::Scratch;
 use tracer_tests::{Completion, Needs, Trial, live};
 
 use crate::differences::{Difference, explain, is_miscounted, of_capture};
@@ -12,7 +13,11 @@ use crate::sysdig::{captures, name_of, pair, sysdig, tracer, without_number};
 const GOAL: f64 = 99.9;
 
 pub fn trials() -> Vec<Trial> {
-    vec![live("default output is that of sysdig", &[Needs::Program("sysdig")], default_output)]
+    let needs = &[Needs::Program("sysdig")];
+    vec![
+        live("default output is that of sysdig", needs, default_output),
+        live("joined captures are numbered as by sysdig", needs, joined),
+    ]
 }
 
 /// What came out for one capture.
@@ -50,6 +55,28 @@ fn default_output() -> Result<Completion> {
     }
     if !below.is_empty() {
         bail!("fewer than {GOAL} % of the lines are equal in {}", below.join(", "));
+    }
+    Ok(Completion::Completed)
+}
+
+/// Files that were joined with `cat`: every section of such a file begins with notes about containers, and only those of
+/// the first are counted.
+fn joined() -> Result<Completion> {
+    let parts = ["example5_nginx", "tcp-client-server", "setuid"];
+    let mut bytes = Vec::new();
+    for part in parts {
+        let capture = captures()?.into_iter().find(|path| name_of(path).contains(part));
+        bytes.extend(std::fs::read(capture.with_context(|| format!("no capture {part}"))?)?);
+    }
+    let scratch = Scratch::new("joined")?;
+    let file = scratch.path().join("joined.scap.gz");
+    std::fs::write(&file, bytes)?;
+    let numbers = ["-p", "%evt.num %evt.rawtime %evt.dir"];
+    let theirs = sysdig(&file, &numbers)?.context("sysdig does not read joined captures")?;
+    let ours = tracer(&file, &numbers)?;
+    let differs = theirs.iter().zip(&ours).find(|(theirs, ours)| theirs != ours);
+    if differs.is_some() || theirs.len() != ours.len() {
+        bail!("{} and {} lines, the first that differ: {differs:?}", theirs.len(), ours.len());
     }
     Ok(Completion::Completed)
 }

@@ -16,7 +16,7 @@ bitflags::bitflags! {
         const COMPAT = 2;
         /// Delivered after an event with a later time.
         const LATE = 4;
-        /// Happened while the state was still being learnt: applied to it, and no part of the stream.
+        /// Happened or was noted while the state was still being learnt: applied to it, and no part of the stream.
         const EARLY = 8;
     }
 }

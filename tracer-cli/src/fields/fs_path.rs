@@ -4,6 +4,7 @@ use super::evt_io::{Positions, failed, opens_file};
 use super::render::{AT_FDCWD, join_at};
 use super::table::{Class, Extract, Extraction, Field};
 use super::value::Value;
+use crate::event::{read_i64, read_text};
 use crate::schema::{EventType, ParamFormat as F, ParamInfo, ParamType as T};
 use std::sync::LazyLock;
 
@@ -16,15 +17,15 @@ pub(super) static FIELDS: &[Field] = &[
     field(
         "fs.path.name",
         "Absolute path that the call is about: of open, mkdir, unlink, chmod, mount and the like.",
-        |x, _, emit| match position(x, &NAME) {
-            Some(i) => absolute(x, i, emit),
+        |x, _, emit| match given(x, &NAME) {
+            Some(path) => absolute(x, &path, emit),
             None if is_fd_call(x) => of_fd(x, emit),
             None => {}
         },
     ),
     field("fs.path.nameraw", "The path that the call is about as the program gave it.", |x, _, emit| {
-        match position(x, &NAME) {
-            Some(i) => raw(x, i, emit),
+        match given(x, &NAME) {
+            Some(path) => emit(Value::Text(path.text)),
             None if is_fd_call(x) => of_fd(x, emit),
             None => {}
         }
@@ -33,8 +34,8 @@ pub(super) static FIELDS: &[Field] = &[
         "fs.path.source",
         "Absolute path that a rename starts from, or of the link that is made.",
         |x, _, emit| {
-            if let Some(i) = position(x, &SOURCE) {
-                absolute(x, i, emit);
+            if let Some(path) = given(x, &SOURCE) {
+                absolute(x, &path, emit);
             }
         },
     ),
@@ -42,8 +43,8 @@ pub(super) static FIELDS: &[Field] = &[
         "fs.path.sourceraw",
         "The path that a rename starts from, or of the link that is made, as given.",
         |x, _, emit| {
-            if let Some(i) = position(x, &SOURCE) {
-                raw(x, i, emit);
+            if let Some(path) = given(x, &SOURCE) {
+                emit(Value::Text(path.text));
             }
         },
     ),
@@ -51,9 +52,12 @@ pub(super) static FIELDS: &[Field] = &[
         "fs.path.target",
         "Absolute path that a rename ends at, or that the link points to.",
         |x, _, emit| {
-            if let Some(i) = position(x, &TARGET) {
+            if let Some(path) = given(x, &TARGET) {
                 // What a symbolic link points to is relative to the link, and kept as it is.
-                if is_symlink(x.context.event.ty) { raw(x, i, emit) } else { absolute(x, i, emit) }
+                match is_symlink(x.context.event.ty) {
+                    true => emit(Value::Text(path.text)),
+                    false => absolute(x, &path, emit),
+                }
             }
         },
     ),
@@ -61,8 +65,8 @@ pub(super) static FIELDS: &[Field] = &[
         "fs.path.targetraw",
         "The path that a rename ends at, or that the link points to, as given.",
         |x, _, emit| {
-            if let Some(i) = position(x, &TARGET) {
-                raw(x, i, emit);
+            if let Some(path) = given(x, &TARGET) {
+                emit(Value::Text(path.text));
             }
         },
     ),
@@ -94,18 +98,13 @@ static NAME: LazyLock<Positions> = LazyLock::new(|| {
                 | "mount"
                 | "quotactl"
         );
-        ty.is_exit()
-            && takes_path
-            && matches!(p.name, "name" | "path" | "pathname" | "filename" | "dir")
-            && is_path(p)
+        takes_path && matches!(p.name, "name" | "path" | "pathname" | "filename" | "dir") && is_path(p)
     })
 });
 
-static SOURCE: LazyLock<Positions> =
-    LazyLock::new(|| Positions::of(|ty, p| ty.is_exit() && p.name == source(ty)));
+static SOURCE: LazyLock<Positions> = LazyLock::new(|| Positions::of(|ty, p| p.name == source(ty)));
 
-static TARGET: LazyLock<Positions> =
-    LazyLock::new(|| Positions::of(|ty, p| ty.is_exit() && p.name == target(ty)));
+static TARGET: LazyLock<Positions> = LazyLock::new(|| Positions::of(|ty, p| p.name == target(ty)));
 
 fn name(ty: EventType) -> &'static str {
     ty.info().map_or("", |e| e.name)
@@ -144,30 +143,39 @@ fn is_fd_call(x: &Extraction<'_>) -> bool {
     event.ty.is_exit() && matches!(event.name(), "fchmod" | "fchown") && !failed(event)
 }
 
-/// Where the event has the path. Of calls that failed only those have one that would have opened a file.
-fn position(x: &Extraction<'_>, positions: &Positions) -> Option<usize> {
-    let event = x.context.event;
-    positions.get(event.ty).filter(|_| opens_file(event) || !failed(event))
-}
-
 fn of_fd(x: &Extraction<'_>, emit: &mut dyn FnMut(Value<'_>)) {
     if let Some(fd) = x.context.fd() {
         emit(Value::Text(&fd.name));
     }
 }
 
-fn raw(x: &Extraction<'_>, i: usize, emit: &mut dyn FnMut(Value<'_>)) {
-    if let Some(text) = x.context.event.text(i) {
-        emit(Value::Text(text));
-    }
+/// A path as the program gave it.
+struct GivenPath<'a> {
+    text: &'a [u8],
+    /// What it is relative to; `None` when that is not known.
+    dirfd: Option<i64>,
 }
 
-fn absolute(x: &Extraction<'_>, i: usize, emit: &mut dyn FnMut(Value<'_>)) {
+/// The path of a call that returned. Of calls that failed only those have one that would have opened a file.
+fn given<'a>(x: &Extraction<'a>, positions: &Positions) -> Option<GivenPath<'a>> {
     let event = x.context.event;
-    let Some((info, text)) = event.info().params.get(i).zip(event.text(i)) else { return };
-    let dirfd = match info.dirfd {
-        Some(dirfd) => event.i64(usize::from(dirfd)),
-        None => Some(AT_FDCWD),
+    if event.ty.is_enter() || failed(event) && !opens_file(event) {
+        return None;
+    }
+    let of = |ty: EventType, text: &dyn Fn(usize) -> Option<&'a [u8]>, fd: &dyn Fn(usize) -> Option<i64>| {
+        let i = positions.get(ty)?;
+        let info = ty.info()?.params.get(i)?;
+        let dirfd = info.dirfd.map_or(Some(AT_FDCWD), |dirfd| fd(usize::from(dirfd)));
+        Some(GivenPath { text: text(i)?, dirfd })
     };
-    x.text(|out| join_at(out, &x.context, dirfd, text), |path| emit(Value::Text(path)));
+    of(event.ty, &|i| event.text(i), &|i| event.i64(i)).or_else(|| {
+        // The first layouts leave the arguments to the enter event.
+        let enter = &x.context.thread()?.enter;
+        let ty = enter.ty().filter(|ty| *ty == event.ty.enter() && positions.get(event.ty).is_none())?;
+        of(ty, &|i| enter.param(i).map(read_text), &|i| enter.param(i).and_then(read_i64))
+    })
+}
+
+fn absolute(x: &Extraction<'_>, path: &GivenPath<'_>, emit: &mut dyn FnMut(Value<'_>)) {
+    x.text(|out| join_at(out, &x.context, path.dirfd, path.text), |text| emit(Value::Text(text)));
 }

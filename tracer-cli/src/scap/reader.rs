@@ -42,6 +42,8 @@ pub struct CaptureSource {
     stopped: bool,
     /// No event of the section but notes about containers and users has come yet.
     leading: bool,
+    /// The section is not the first of its file.
+    is_joined: bool,
     last_ts: u64,
     counts: SourceCounts,
 }
@@ -91,6 +93,7 @@ impl CaptureSource {
             ahead: None,
             stopped: false,
             leading: true,
+            is_joined: false,
             last_ts: 0,
             counts: SourceCounts::default(),
         }
@@ -278,6 +281,7 @@ impl CaptureSource {
     /// Reads the section header that comes now.
     fn section(&mut self) -> Result<(), CaptureError> {
         let is_first = self.input.offset() == 0;
+        self.is_joined = !is_first;
         let file = self.input.name.clone();
         let not_a_capture = |what: String| Err(CaptureError::NotACapture { file: file.clone(), what });
         if is_first && !self.input.has(block::HEADER) {
@@ -472,7 +476,8 @@ impl Source for CaptureSource {
         bits.set(EventBits::LATE, is_late);
         self.leading &= is_initial(parsed.ty);
         if self.leading {
-            bits |= EventBits::STATE_ONLY;
+            // sysdig counts those of the first section.
+            bits |= if self.is_joined { EventBits::EARLY } else { EventBits::STATE_ONLY };
         }
         Ok(Next::Event(Event {
             num: 0,

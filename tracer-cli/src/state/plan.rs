@@ -2,7 +2,7 @@
 
 use super::step::Step;
 use super::{apply_clone, apply_file, apply_process, apply_socket};
-use crate::schema::{Class, EventFlags, EventInfo, EventType, tables};
+use crate::schema::{Class, EventFlags, EventInfo, EventType, ParamType, tables};
 
 /// How an event finds its thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Plan {
             bind: bind_of(info),
             fd: info.fd_param().and_then(|i| u8::try_from(i).ok()),
             is_call: info.class == Class::Syscall,
-            keep: info.ty.is_enter() && is_kept(info.ty),
+            keep: info.ty.is_enter() && (is_kept(info.ty) || has_path_alone(info)),
             is_meta: info.class == Class::Meta,
             is_switch: matches!(info.ty, EventType::SCHEDSWITCH_1_E | EventType::SCHEDSWITCH_6_E),
             action: action_of(info.ty),
@@ -85,6 +85,15 @@ fn bind_of(info: &EventInfo) -> Bind {
         _ if matches!(info.class, Class::Meta | Class::Plugin | Class::None) => Bind::Never,
         _ => Bind::Always,
     }
+}
+
+/// Whether an enter event has the path of the call, and its exit event does not.
+fn has_path_alone(info: &EventInfo) -> bool {
+    let exit = info.ty.exit().info();
+    let has_path = |info: &EventInfo| {
+        info.params.iter().any(|param| matches!(param.ty, ParamType::Fspath | ParamType::Fsrelpath))
+    };
+    has_path(info) && exit.is_some_and(|exit| !has_path(exit))
 }
 
 fn is_kept(ty: EventType) -> bool {
@@ -261,6 +270,14 @@ mod tests {
             assert_eq!(fd_of(ty), Some(at), "{ty:?}");
         }
         assert_eq!(fd_of(E::SYSCALL_OPENAT_2_X), None);
+    }
+
+    #[test]
+    fn paths_that_only_enter_events_have_are_kept() {
+        use EventType as E;
+        let keeps = |ty: EventType| ty.info().is_some_and(|info| Plan::of(info).keep);
+        assert!(keeps(E::SYSCALL_MKDIR_E) && keeps(E::SYSCALL_UNLINKAT_E) && keeps(E::SYSCALL_LINK_E));
+        assert!(!keeps(E::SYSCALL_READ_E) && !keeps(E::SYSCALL_MMAP_E) && !keeps(E::SYSCALL_CLOSE_E));
     }
 
     #[test]
