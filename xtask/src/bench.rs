@@ -1,5 +1,6 @@
 //! `cargo xtask bench …`: figures that a change of the hot paths is judged by.
 
+mod chisel;
 mod index;
 mod live;
 mod read;
@@ -12,6 +13,8 @@ use anyhow::{Context, Result, ensure};
 
 #[derive(clap::Subcommand)]
 pub enum What {
+    /// How fast chisels run over a capture, beside sysdig
+    Chisel(chisel::Args),
     /// What tracing costs the traced, beside strace and perf trace (root)
     Live(live::Args),
     /// How fast captures are read, beside sysdig
@@ -24,6 +27,7 @@ pub enum What {
 
 pub fn run(root: &Path, what: &What) -> Result<()> {
     match what {
+        What::Chisel(args) => chisel::run(root, args),
         What::Live(args) => live::run(root, args),
         What::Read(args) => read::run(root, args),
         What::Index(args) => index::run(root, args),

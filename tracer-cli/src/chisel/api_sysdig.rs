@@ -106,6 +106,9 @@ fn wishes(lua: &Lua, table: &Table, run: &Rc<Run>) -> Result<()> {
             Value::String(line) => super::arguments::words(&line.to_string_lossy()),
             other => return Err(Error::runtime(format!("run_app of a {}", other.type_name()))),
         };
+        if !r.allow_io && !is_harmless(&words, &r.typed.borrow()) {
+            return Err(Error::runtime("run_app with these options needs --allow-chisel-io"));
+        }
         *r.run_again.borrow_mut() = Some(words.into_iter().map(BString::from).collect());
         Ok(())
     })?;
@@ -121,6 +124,33 @@ fn wishes(lua: &Lua, table: &Table, run: &Rc<Run>) -> Result<()> {
         Ok(())
     })?;
     table.raw_set("log", log)
+}
+
+/// Whether a run with these words reads a capture, and writes at most a file that the user named as
+/// an argument of the chisel.
+fn is_harmless(words: &[String], typed: &[String]) -> bool {
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let Some(option) = word.strip_prefix('-') else { continue };
+        // `-Fr FILE` is `-F -r FILE`.
+        let option = option.strip_prefix('F').unwrap_or(option);
+        let mut letters = option.chars();
+        let value = match letters.next() {
+            None => continue,
+            Some(letter @ ('r' | 'w' | 'c')) => {
+                let glued = letters.as_str();
+                let value = if glued.is_empty() { words.next().map(String::as_str) } else { Some(glued) };
+                value.map(|value| (letter, value))
+            }
+            Some(_) => None,
+        };
+        match value {
+            Some(('w', file)) if !typed.iter().any(|argument| argument == file) => return false,
+            Some(_) => {}
+            None => return false,
+        }
+    }
+    true
 }
 
 /// Times are ns since the epoch, as decimal text: Lua's numbers are not wide enough.
@@ -202,4 +232,23 @@ fn network(lua: &Lua, table: &Table, run: &Rc<Run>) -> Result<()> {
         None => Err(Error::runtime("udp_send before udp_setpeername")),
     })?;
     table.raw_set("udp_send", send)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_run_may_write_what_the_user_named() {
+        let harmless =
+            |line: &str| is_harmless(&super::super::arguments::words(line), &["out.scap".to_owned()]);
+        assert!(harmless("-F -rin.scap -wout.scap (evt.around[5]=10 and thread.tid=3)"));
+        assert!(harmless("-Fr in.scap -w out.scap evt.num<5"));
+        assert!(harmless("-r \"in.scap\" -c wsysdig_summary 5,6"));
+        for wrong in
+            ["-r in -w /etc/passwd", "-w", "-r in --overwrite", "--allow-chisel-io -c x", "-zw out.scap"]
+        {
+            assert!(!harmless(wrong), "{wrong}");
+        }
+    }
 }

@@ -209,7 +209,29 @@ unsafe extern "C-unwind" fn rep(state: *mut ffi::lua_State) -> c_int {
     }
 }
 
-/// `string.format`: as LuaJIT's, `%s` takes any value.
+/// Digits after the point of each `%.Nf` in a format, with the place of its argument, from 2.
+fn fixed_digits(format: &[u8], mut found: impl FnMut(c_int, i32)) {
+    let mut place = 1;
+    let mut rest = format;
+    while let Some(at) = memchr::memchr(b'%', rest) {
+        rest = &rest[at + 1..];
+        if let [b'%', tail @ ..] = rest {
+            rest = tail;
+            continue;
+        }
+        place += 1;
+        let Some(end) = rest.iter().position(u8::is_ascii_alphabetic) else { return };
+        if rest[end] == b'f' {
+            let digits = rest[..end].rsplit(|b| *b == b'.').next().filter(|digits| digits.len() < end);
+            if let Some([digit @ b'0'..=b'9']) = digits {
+                found(place, i32::from(digit - b'0'));
+            }
+        }
+        rest = &rest[end + 1..];
+    }
+}
+
+/// `string.format`: as LuaJIT's, `%s` takes any value and `%.2f` rounds halves up.
 unsafe extern "C-unwind" fn format(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: called by Lua with a running state; no destructors are pending in this frame.
     unsafe {
@@ -219,6 +241,20 @@ unsafe extern "C-unwind" fn format(state: *mut ffi::lua_State) -> c_int {
                 push_text_of(state, i);
                 ffi::lua_replace(state, i);
             }
+        }
+        let mut length = 0;
+        let text = ffi::lua_tolstring(state, 1, &raw mut length);
+        if !text.is_null() {
+            fixed_digits(std::slice::from_raw_parts(text.cast(), length), |place, digits| {
+                let number = ffi::lua_tonumber(state, place);
+                if (number * 10f64.powi(digits)).fract().abs() == 0.5 {
+                    ffi::lua_pushnumber(
+                        state,
+                        if number > 0.0 { number.next_up() } else { number.next_down() },
+                    );
+                    ffi::lua_replace(state, place);
+                }
+            });
         }
         NATIVES.get().map_or(0, |natives| (natives.format)(state))
     }

@@ -6,16 +6,17 @@
 //! library functions whose time or stack is not bounded by memory are replaced in [`super::library`].
 
 use mlua::{Lua, ffi};
+use nix::time::{ClockId, clock_gettime};
 use std::cell::Cell;
 use std::ffi::c_int;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What one Lua state may use.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Bytes.
     pub memory: usize,
-    /// Of one call: of the file when it is loaded, of a callback.
+    /// CPU time of one call: of the file when it is loaded, of a callback.
     pub time: Duration,
 }
 
@@ -36,7 +37,7 @@ const STRIDE: c_int = 50_000;
 struct Call {
     limit: Duration,
     /// Set when it has run for a stride: most calls never look at the clock.
-    deadline: Option<Instant>,
+    deadline: Option<Duration>,
 }
 
 thread_local! {
@@ -65,11 +66,16 @@ impl Limits {
     }
 }
 
+/// CPU time of this thread: that a machine is busy with other things is not the chisel's fault.
+fn cpu_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
+}
+
 /// Raises an error in a call that has run for too long.
 unsafe extern "C-unwind" fn look_at_clock(state: *mut ffi::lua_State, _: *mut ffi::lua_Debug) {
     let mut call = CALL.get();
-    let now = Instant::now();
-    let deadline = *call.deadline.get_or_insert_with(|| now.checked_add(call.limit).unwrap_or(now));
+    let now = cpu_time();
+    let deadline = *call.deadline.get_or_insert(now.saturating_add(call.limit));
     CALL.set(call);
     if now < deadline {
         return;

@@ -74,6 +74,8 @@ pub struct Run {
     pub extra_filter: RefCell<Option<String>>,
     /// `sysdig.end_capture`.
     pub ended: Cell<bool>,
+    /// The arguments of the chisels, as they were typed.
+    pub typed: RefCell<Vec<String>>,
     /// `sysdig.run_app`: the arguments of another run, after this one.
     pub run_again: RefCell<Option<Vec<BString>>>,
     /// ns since the epoch, 0 before there is one.

@@ -245,9 +245,9 @@ mod tests {
     #[test]
     fn what_chisels_expect_of_luajit_is_there() {
         let sandbox = sandbox();
-        let source = "return string.format('%s %s %d', nil, true, 3.7), bit.band(0xff, 0x1f), ('').rep('', 1e9), ('GET /a b'):match('^%u+ (%g+)'), ('a=b'):match('[%g]+')";
+        let source = "return string.format('%s %s %d %.2f%%', nil, true, 3.7, 1.625), bit.band(0xff, 0x1f), ('').rep('', 1e9), ('GET /a b'):match('^%u+ (%g+)'), ('a=b'):match('[%g]+')";
         let values = sandbox.run(source.as_bytes()).unwrap();
         let texts: Vec<String> = values.iter().map(|v| v.to_string().unwrap()).collect();
-        assert_eq!(texts, ["nil true 3", "31", "", "/a", "a=b"]);
+        assert_eq!(texts, ["nil true 3 1.63%", "31", "", "/a", "a=b"]);
     }
 }

@@ -235,7 +235,7 @@ impl TopTable {
             Unit::TimePercent => {
                 let percent = if delta > 0 { sum / delta as f64 * 100.0 } else { 0.0 };
                 // Writing to memory does not fail, here and below.
-                let _ = write!(out, "{percent:.2}%");
+                let _ = write!(out, "{:.2}%", half_up(percent));
             }
         }
     }
@@ -323,9 +323,14 @@ fn write_bytes(out: &mut Vec<u8>, bytes: f64) {
     let large =
         UNITS.iter().map(|(unit, power)| (unit, 1024f64.powi(*power))).find(|(_, size)| bytes > *size);
     let _ = match large {
-        Some((unit, size)) => write!(out, "{:.2}{unit}", bytes / size),
+        Some((unit, size)) => write!(out, "{:.2}{unit}", half_up(bytes / size)),
         None => write!(out, "{}B", bytes as i64),
     };
+}
+
+/// A number that rounds up where two digits after the point leave exactly a half, as LuaJIT prints it.
+fn half_up(number: f64) -> f64 {
+    if (number * 100.0).fract() == 0.5 { number.next_up() } else { number }
 }
 
 /// A time of so many ns with the unit that leaves two or three digits before the point.
@@ -339,4 +344,38 @@ fn write_time(out: &mut Vec<u8>, ns: f64) {
         1000.. => write!(out, "{}.{:02}us", whole / 1000, whole % 1000 / 10),
         _ => write!(out, "{whole}ns"),
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn units() {
+        let bytes = |n| text(|out| write_bytes(out, n));
+        assert_eq!([bytes(1024.0), bytes(1664.0), bytes(2048.0 * 1024.0)], ["1024B", "1.63KB", "2.00M"]);
+        let time = |n| text(|out| write_time(out, n));
+        assert_eq!([time(999.0), time(1500.0), time(15_000.0)], ["999ns", "1.50us", "15us"]);
+        assert_eq!([time(1_250_000.0), time(75e6), time(12_340_000_000.0)], ["1.25ms", "75ms", "12.34s"]);
+    }
+
+    #[test]
+    fn numbers_are_lua_s() {
+        let number = |n| text(|out| write_number(out, n));
+        assert_eq!([number(5.0), number(-3.0), number(0.1), number(2.5)], ["5", "-3", "0.1", "2.5"]);
+        assert_eq!([number(1e15), number(123_456_789_012_345.0)], ["1e+15", "1.2345678901234e+14"]);
+        assert_eq!(number(0.00001), "1e-05");
+    }
+
+    #[test]
+    fn columns_have_a_blank_at_their_end() {
+        assert_eq!(text(|out| fill(out, b"abc")), "abc                 ");
+        assert_eq!(text(|out| fill(out, &[b'x'; 25])), format!("{} ", "x".repeat(19)));
+    }
 }

@@ -71,6 +71,7 @@ pub fn choose(args: &Args, surroundings: &script::Surroundings) -> Result<Chosen
             }
             _ => Vec::new(),
         };
+        surroundings.run.typed.borrow_mut().extend(values.iter().cloned());
         arguments::check(name, values.len(), &script.description.parameters)?;
         chisels.push((script, values.into_iter().map(BString::from).collect()));
     }

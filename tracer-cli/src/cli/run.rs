@@ -17,12 +17,16 @@ use crate::pipeline::Pipeline;
 use crate::scap::{CaptureSource, CaptureWriter, Found, Frame, IndexedCapture, PortionSource, Portions};
 use crate::source::Source;
 use crate::state::inspector::Inspector;
+use bstr::BString;
 use clap::error::ErrorKind;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -169,7 +173,12 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
     result?;
     ended?;
     match engine.as_ref().map_or(0, |engine| engine.errors().len()) {
-        0 => printed,
+        0 => {
+            if let Some(words) = engine.as_ref().and_then(|engine| engine.run().run_again.take()) {
+                return Err(run_again(&words));
+            }
+            printed
+        }
         // Each has been reported when it happened.
         1 => Err(anyhow::anyhow!("a chisel failed")),
         n => Err(anyhow::anyhow!("{n} chisels failed")),
@@ -238,6 +247,14 @@ fn analyse(plan: Trace, capture: Arc<IndexedCapture>, portions: Portions) -> any
     }
     result?;
     printed
+}
+
+/// Puts another run of this program in the place of this one, as a chisel asked for; returns only
+/// when that fails.
+fn run_again(words: &[BString]) -> anyhow::Error {
+    let words = words.iter().map(|word| OsStr::from_bytes(word));
+    let error = std::process::Command::new("/proc/self/exe").args(words).exec();
+    anyhow::anyhow!("cannot run again as the chisel asks: {error}")
 }
 
 /// Ends the run at the first SIGINT or SIGTERM, and the program at the second.

@@ -4,8 +4,8 @@
 //! that a slow moment of the machine meets all of them; medians are compared. That cost grows with the file and memory
 //! does not is shown by a stream of the same captures over and over, which needs no disk.
 
-mod capture;
-mod child;
+pub(super) mod capture;
+pub(super) mod child;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use capture::Joined;
 use child::Cost;
 
 /// Large captures of 2016 to 2022 that sysdig 0.29.3 reads, too.
-const CAPTURES: [&str; 5] = [
+pub(super) const CAPTURES: [&str; 5] = [
     "bencer_example2_502error-947a737.scap.gz",
     "bencer_example0_nginx-e3a0456.scap.gz",
     "sysflow_tests_mpm-event_full_capture-50ae9cf.scap.gz",
