@@ -1,0 +1,89 @@
+-- What spectrogram and subsecoffset have in common: a row of coloured places for each interval.
+
+require "common"
+local terminal = require "ansiterminal"
+
+-- From green (seldom) to red (often), of the palette of 256 colours.
+local COLORS = { 22, 28, 64, 34, 2, 76, 46, 118, 154, 191, 227, 226, 11, 220, 209, 208, 202, 197, 9, 1 }
+-- Calls by second that one colour is above the one before.
+local STEP = math.log(1.6)
+-- Shades between two colours.
+local SHADES = { " ", "░", "▒", "░" }
+
+-- Defines the callbacks of a chisel. `refresh_ms` is the interval when none is given, `filter` and `field` choose what
+-- is counted, `place(value, width, interval_ns)` gives its place from 1, or nil; `labels(width, interval_ns)` gives
+-- the line below.
+return function(refresh_ms, filter, field, place, labels)
+  local interval = refresh_ms * ONE_MS_IN_NS
+  local counted
+  local width = 80
+  local counts = {}
+
+  function on_set_arg(name, value)
+    interval = parse_numeric_input(value, name) * ONE_MS_IN_NS
+    return true
+  end
+
+  function on_init()
+    if not sysdig.is_tty() then
+      print("This chisel only works on ANSI terminals. Aborting.")
+      return false
+    end
+    local columns = sysdig.get_terminal_info().width
+    width = columns > 0 and columns or width
+    chisel.set_filter(filter)
+    counted = chisel.request_field(field)
+    terminal.hidecursor()
+    return true
+  end
+
+  function on_capture_start()
+    chisel.set_interval_ns(interval)
+    return true
+  end
+
+  function on_event()
+    local value = evt.field(counted)
+    local at = value and place(value, width, interval)
+    if at then
+      counts[at] = (counts[at] or 0) + 1
+    end
+    return true
+  end
+
+  local function draw(count)
+    local color = math.log(count * ONE_S_IN_NS / interval + 1) / STEP
+    color = math.max(1, math.min(#COLORS, color))
+    local low, high = math.floor(color), math.ceil(color)
+    local part = color - low
+    if part > 0.75 then
+      low, high = high, low
+    end
+    terminal.setfgcol(COLORS[low])
+    terminal.setbgcol(COLORS[high])
+    io.write(SHADES[math.floor(1 + part * #SHADES)])
+  end
+
+  function on_interval()
+    terminal.moveup(1)
+    for at = 1, width do
+      if counts[at] then
+        draw(counts[at])
+      else
+        io.write(terminal.reset, " ")
+      end
+    end
+    io.write(terminal.reset, "\n", labels(width, interval), "\n")
+    counts = {}
+    return true
+  end
+
+  function on_capture_end()
+    if sysdig.is_tty() then
+      on_interval()
+      print(terminal.reset)
+      terminal.showcursor()
+    end
+    return true
+  end
+end
