@@ -8,6 +8,7 @@ args = {
 
 local around = require "around_events"
 local terminal = require "ansiterminal"
+terminal.enable_color(true)
 
 local file, range_ms = nil, 1000
 local process, tid, time

@@ -2,6 +2,7 @@
 
 require "common"
 local terminal = require "ansiterminal"
+terminal.enable_color(true)
 
 -- Defines the callbacks of a chisel whose first argument `argument` goes into the condition `condition`.
 return function(argument, condition)

@@ -31,7 +31,15 @@ return function(names, titles)
     return true
   end
 
-  require "live_table"({ key_desc = titles, value_desc = "CPU%", value_units = "timepct", top_number = 10 }, function()
+  local info = {
+    key_fld = names,
+    key_desc = titles,
+    value_fld = "thread.exectime",
+    value_desc = "CPU%",
+    value_units = "timepct",
+    top_number = 10,
+  }
+  require "live_table"(info, function()
     local done = sums
     sums = {}
     return done

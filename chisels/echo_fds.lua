@@ -7,6 +7,7 @@ args = {
 
 require "common"
 local terminal = require "ansiterminal"
+terminal.enable_color(true)
 
 local with_containers = sysdig.is_print_container_data()
 local is_read, size, name, process, container, container_id

@@ -2,6 +2,7 @@
 
 require "common"
 local terminal = require "ansiterminal"
+terminal.enable_color(true)
 
 -- From green (seldom) to red (often), of the palette of 256 colours.
 local COLORS = { 22, 28, 64, 34, 2, 76, 46, 118, 154, 191, 227, 226, 11, 220, 209, 208, 202, 197, 9, 1 }

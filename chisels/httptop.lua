@@ -12,7 +12,14 @@ local UNITS = { ncalls = "none", time = "time", bytes = "bytes" }
 
 local with_containers = sysdig.is_print_container_data()
 local titles = with_containers and { "container", "method", "url" } or { "method", "url" }
-local info = { key_desc = titles, value_desc = "ncalls", value_units = "none", top_number = 30 }
+local info = {
+  key_fld = titles,
+  key_desc = titles,
+  value_fld = "ncalls",
+  value_desc = "ncalls",
+  value_units = "none",
+  top_number = 30,
+}
 local counts, totals = {}, {}
 
 require "live_table"(info, function()
@@ -34,7 +41,7 @@ function on_set_arg(_, value)
     print("Invalid argument! Valid options: ncalls, bytes, time")
     return false
   end
-  info.value_desc, info.value_units = value, UNITS[value]
+  info.value_fld, info.value_desc, info.value_units = value, value, UNITS[value]
   return true
 end
 

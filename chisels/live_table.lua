@@ -2,6 +2,7 @@
 
 require "common"
 local terminal = require "ansiterminal"
+terminal.enable_color(true)
 
 -- Defines the callbacks of a chisel that begin and show. `info` is that of print_sorted_table, `sums` gives the table
 -- so far and begins a new one.

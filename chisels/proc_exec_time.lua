@@ -7,6 +7,7 @@ args = {
 
 require "common"
 local terminal = require "ansiterminal"
+terminal.enable_color(true)
 
 local SLOW, VERY_SLOW = 3 * ONE_S_IN_NS, 10 * ONE_S_IN_NS
 

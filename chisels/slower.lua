@@ -2,9 +2,10 @@
 
 require "common"
 local terminal = require "ansiterminal"
+terminal.enable_color(true)
 
--- Defines the callbacks of a chisel. `filter` chooses the events, nil for all, `columns` are {title, format, field} after the date
--- and the container, `dashes` the lengths of the lines below the titles, `skips` tells events that are left out.
+-- Defines the callbacks of a chisel. `filter` chooses the events, nil for all; `columns` are {title, format, field} after
+-- the date and the container, `dashes` the lengths of the lines below the titles; `skips` tells events that are left out.
 return function(filter, id_width, columns, skips)
   local with_containers = sysdig.is_print_container_data()
   local min_ms

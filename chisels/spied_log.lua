@@ -2,6 +2,7 @@
 
 local around = require "around_events"
 local terminal = require "ansiterminal"
+terminal.enable_color(true)
 
 local spied = {}
 

@@ -10,6 +10,7 @@ args = {
 require "common"
 local spied = require "spied_log"
 local terminal = require "ansiterminal"
+terminal.enable_color(true)
 
 local with_containers, is_tty = sysdig.is_print_container_data(), sysdig.is_tty()
 local buffer, tid, process, name, container

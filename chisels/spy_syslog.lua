@@ -10,6 +10,7 @@ args = {
 require "common"
 local spied = require "spied_log"
 local terminal = require "ansiterminal"
+terminal.enable_color(true)
 
 -- Severities of syslog (RFC 5424): 0 emergency … 3 error, 4 warning … 7 debug.
 local WARNING = 4

@@ -8,6 +8,7 @@ args = {
 
 require "common"
 local terminal = require "ansiterminal"
+terminal.enable_color(true)
 
 -- How far up a shell is looked for.
 local ANCESTORS = 16

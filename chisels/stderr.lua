@@ -6,6 +6,7 @@ args = {
 }
 
 local terminal = require "ansiterminal"
+terminal.enable_color(true)
 
 local with_containers = sysdig.is_print_container_data()
 local data, container, container_id
