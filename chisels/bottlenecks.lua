@@ -28,7 +28,10 @@ function on_event()
     return true
   end
   local tid = value("thread.tid") or 0
-  local latency = value("evt.latency") or 0
+  local latency = value("evt.latency")
+  if not latency then
+    return true
+  end
   local function line(seconds, direction)
     return string.format("%d) %s %s (%d) %s %s %s", value("evt.num"), seconds, value("proc.name") or "", tid, direction,
       type, value("evt.args") or "")

@@ -35,6 +35,7 @@ end
 
 -- Fills text up to a width, or cuts it so that a blank is left.
 function extend_string(text, width)
+  text = tostring(text)
   if #text < width then
     return text .. string.rep(" ", width - #text)
   end
