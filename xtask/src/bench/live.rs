@@ -1,22 +1,28 @@
 //! `cargo xtask bench live`: what tracing costs the traced, beside strace and perf trace, measured in one run.
 //!
 //! Batches on one machine differ by a tenth, so everything is interleaved: each round runs every workload under every
-//! tracer once, and medians are compared. The kernel's own run-time statistics tell what one run of each program of the
-//! probe costs; they are switched on only for a run of their own, because they cost, too.
+//! watcher once, and medians are compared. The kernel's own run-time statistics tell what one run of each program of the
+//! probe costs; they are switched on only for runs of their own, because they cost, too, and what they say of an empty
+//! program is subtracted.
 
+mod empty_program;
 mod programs;
+mod watcher;
 mod workload;
 
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::{build, median};
+use empty_program::EmptyProgram;
 use programs::Statistics;
+pub use watcher::Tracer;
+use watcher::{How, WATCHERS, Watcher, wrap};
 use workload::Workload;
 
 #[derive(clap::Args)]
@@ -30,64 +36,12 @@ pub struct Args {
     /// Only workloads whose name contains this
     #[arg(long, default_value = "")]
     only: String,
+    /// Only watchers whose name contains this, and nobody
+    #[arg(long, default_value = "")]
+    watcher: String,
     /// The tracer to measure instead of a fresh release build
     #[arg(long)]
     tracer: Option<PathBuf>,
-}
-
-/// Who watches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Watcher {
-    Nobody,
-    /// Prints the exit events.
-    ExitOnly,
-    /// Prints enter and exit events: the default output.
-    Both,
-    /// Looks for a call that nobody makes.
-    Unwanted,
-    Strace,
-    Perf,
-}
-
-impl Watcher {
-    const ALL: [Watcher; 6] = [
-        Watcher::Nobody,
-        Watcher::ExitOnly,
-        Watcher::Both,
-        Watcher::Unwanted,
-        Watcher::Strace,
-        Watcher::Perf,
-    ];
-
-    fn name(self) -> &'static str {
-        match self {
-            Watcher::Nobody => "untraced",
-            Watcher::ExitOnly => "tracer, exit events",
-            Watcher::Both => "tracer, both",
-            Watcher::Unwanted => "tracer, evt.type=mount",
-            Watcher::Strace => "strace -f",
-            Watcher::Perf => "perf trace",
-        }
-    }
-
-    /// The tracer's arguments, if it is ours.
-    fn tracer_arguments(self) -> Option<&'static [&'static str]> {
-        match self {
-            Watcher::ExitOnly => Some(&["-v", "evt.dir=<"]),
-            Watcher::Both => Some(&["-v"]),
-            Watcher::Unwanted => Some(&["-v", "evt.type=mount and evt.dir=<"]),
-            _ => None,
-        }
-    }
-
-    /// Of the peers, which start the program themselves and are so slow that they get a small part of the work.
-    fn wrapper(self) -> Option<&'static [&'static str]> {
-        match self {
-            Watcher::Strace => Some(&["strace", "-f", "-o", "/dev/null"]),
-            Watcher::Perf => Some(&["perf", "trace", "-o", "/dev/null", "--"]),
-            _ => None,
-        }
-    }
 }
 
 pub fn run(root: &Path, args: &Args) -> Result<()> {
@@ -98,92 +52,99 @@ pub fn run(root: &Path, args: &Args) -> Result<()> {
     };
     let workloads: Vec<Workload> =
         workload::all(args.bytes)?.into_iter().filter(|one| one.name.contains(&args.only)).collect();
-    let mut bench = Bench { tracer, times: BTreeMap::new(), losses: BTreeMap::new() };
+    let watchers: Vec<&Watcher> = WATCHERS
+        .iter()
+        .filter(|one| matches!(one.how, How::Nobody) || one.name.contains(&args.watcher))
+        .collect();
+    let mut bench = Bench { tracer, rows: BTreeMap::new(), programs: BTreeMap::new() };
     bench.start_up()?;
     for round in 0..args.rounds {
         eprintln!("round {} of {}", round + 1, args.rounds);
         for workload in &workloads {
-            for watcher in Watcher::ALL {
+            for watcher in &watchers {
                 bench.measure(workload, watcher)?;
             }
         }
     }
     for workload in &workloads {
-        bench.print(workload);
+        bench.print(workload, &watchers);
     }
-    for watcher in [Watcher::ExitOnly, Watcher::Both, Watcher::Unwanted] {
-        bench.program_costs(watcher, args.bytes)?;
+    match Statistics::enable() {
+        Ok(statistics) => {
+            for _ in 0..args.rounds {
+                for watcher in watchers.iter().filter(|one| one.has_programs()) {
+                    bench.program_costs(&statistics, watcher, args.bytes)?;
+                }
+            }
+            bench.print_programs(&watchers);
+        }
+        Err(error) => println!("\nno figures per program: {error:#}"),
     }
     Ok(())
 }
 
+/// What was measured of one watcher of one workload.
+#[derive(Default)]
+struct Row {
+    /// Seconds of each run.
+    times: Vec<f64>,
+    /// The same of the small part of the work.
+    small: Vec<f64>,
+    /// Lost events and all events, summed over the rounds.
+    losses: Option<(u64, u64)>,
+}
+
 struct Bench {
     tracer: PathBuf,
-    /// Seconds of each run: by workload, whether the small part of the work was done, and watcher.
-    times: BTreeMap<(&'static str, bool, Watcher), Vec<f64>>,
-    /// Lost events and all events, summed over the rounds.
-    losses: BTreeMap<(&'static str, Watcher), (u64, u64)>,
+    /// By workload and watcher.
+    rows: BTreeMap<(&'static str, &'static str), Row>,
+    /// Mean ns of one run of each program in each round, by watcher and program.
+    programs: BTreeMap<&'static str, BTreeMap<String, Vec<f64>>>,
 }
 
 impl Bench {
-    fn measure(&mut self, workload: &Workload, watcher: Watcher) -> Result<()> {
-        if let Some(wrapper) = watcher.wrapper() {
-            // Long-running servers are watched from outside; strace and perf would have to be their parents.
-            if workload.small.is_none() || !workload::on_path(wrapper[0]) {
-                return Ok(());
+    fn measure(&mut self, workload: &Workload, watcher: &'static Watcher) -> Result<()> {
+        let row = self.rows.entry((workload.name, watcher.name)).or_default();
+        // Long-running servers are watched from outside; strace and perf would have to be their parents.
+        if let Some(small) = &workload.small {
+            if matches!(watcher.how, How::Nobody) {
+                let words: Vec<&str> = small.iter().map(String::as_str).collect();
+                row.small.push(workload::timed(&words)?);
+            } else if let Some(words) = wrap(watcher, small) {
+                row.small.push(workload::timed(&words)?);
             }
-            let small = workload.small.as_deref().unwrap_or(&[]);
-            let words: Vec<&str> = wrapper.iter().copied().chain(small.iter().map(String::as_str)).collect();
-            let seconds = workload::timed(&words)?;
-            self.times.entry((workload.name, true, watcher)).or_default().push(seconds);
+        }
+        if watcher.is_slow() {
             return Ok(());
         }
-        if watcher == Watcher::Nobody
-            && let Some(small) = &workload.small
-        {
-            let words: Vec<&str> = small.iter().map(String::as_str).collect();
-            self.times.entry((workload.name, true, watcher)).or_default().push(workload::timed(&words)?);
-        }
-        let running = watcher
-            .tracer_arguments()
-            .map(|arguments| Running::start(&self.tracer, arguments))
-            .transpose()?;
-        let seconds = workload.run()?;
-        self.times.entry((workload.name, false, watcher)).or_default().push(seconds);
-        if let Some(running) = running {
-            let (lost, all) = running.finish()?;
-            let sums = self.losses.entry((workload.name, watcher)).or_default();
+        let running = watcher.start(&self.tracer)?;
+        row.times.push(workload.run()?);
+        if let Some((lost, all)) = running.finish()? {
+            let sums = row.losses.get_or_insert_default();
             *sums = (sums.0 + lost, sums.1 + all);
         }
         Ok(())
     }
 
-    /// The cost of one run of each program of the probe while dd makes its calls.
-    fn program_costs(&self, watcher: Watcher, bytes: u64) -> Result<()> {
-        let Some(arguments) = watcher.tracer_arguments() else { return Ok(()) };
-        let statistics = match Statistics::enable() {
-            Ok(statistics) => statistics,
-            Err(error) => {
-                println!("\nno figures per program: {error:#}");
-                return Ok(());
-            }
-        };
-        let running = Running::start(&self.tracer, arguments)?;
-        let before = statistics.programs(running.child.id())?;
+    /// The cost of one run of each program while dd makes its calls.
+    fn program_costs(
+        &mut self,
+        statistics: &Statistics,
+        watcher: &'static Watcher,
+        bytes: u64,
+    ) -> Result<()> {
+        let running = watcher.start(&self.tracer)?;
+        let before = running.programs(statistics)?;
         workload::dd(bytes).run()?;
-        let after = statistics.programs(running.child.id())?;
+        let after = running.programs(statistics)?;
         running.finish()?;
-        println!("\nper run of a program, dd, {}:", watcher.name());
-        for (id, program) in &after {
-            let old = before.get(id);
-            let runs = program.runs - old.map_or(0, |old| old.runs);
-            let nanoseconds = program.nanoseconds - old.map_or(0, |old| old.nanoseconds);
-            if runs > 0 {
-                println!(
-                    "  {:<24} {runs:>9} runs, mean {:>6.0} ns",
-                    program.name,
-                    nanoseconds as f64 / runs as f64
-                );
+        for (id, program) in after {
+            let (runs, nanoseconds) = before.get(&id).map_or((0, 0), |old| (old.runs, old.nanoseconds));
+            let runs = program.runs - runs;
+            // Others than those of system calls run now and then.
+            if runs >= bytes {
+                let means = self.programs.entry(watcher.name).or_default().entry(program.name).or_default();
+                means.push((program.nanoseconds - nanoseconds) as f64 / runs as f64);
             }
         }
         Ok(())
@@ -212,80 +173,39 @@ impl Bench {
         Ok(())
     }
 
-    fn print(&self, workload: &Workload) {
+    fn print(&self, workload: &Workload, watchers: &[&'static Watcher]) {
         println!("\n{}", workload.title);
-        println!("  {:<24} {:>10} {:>9}  lost", "", "median", "slower");
-        for watcher in Watcher::ALL {
-            let small = watcher.wrapper().is_some();
-            let Some(times) = self.times.get(&(workload.name, small, watcher)) else { continue };
-            let untraced = self.times.get(&(workload.name, small, Watcher::Nobody));
-            let ratio = untraced.map_or(f64::NAN, |untraced| median(times) / median(untraced));
-            let lost = match self.losses.get(&(workload.name, watcher)) {
-                Some((lost, all)) => format!("{lost} of {all}"),
-                None if small => "(a small part of the work)".into(),
-                None => String::new(),
-            };
-            println!("  {:<24} {:>8.3} s {ratio:>8.2}x  {lost}", watcher.name(), median(times));
-        }
-    }
-}
-
-/// A tracer that watches the machine and prints to nowhere.
-pub struct Running {
-    pub child: Child,
-}
-
-impl Running {
-    pub fn start(tracer: &Path, arguments: &[&str]) -> Result<Running> {
-        let child = Command::new(tracer)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("tracer")?;
-        let running = Running { child };
-        running.wait_until_attached()?;
-        Ok(running)
-    }
-
-    /// Its programs are attached when the number of its BPF links no longer grows.
-    fn wait_until_attached(&self) -> Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        let (mut last, mut since) = (0, Instant::now());
-        while Instant::now() < deadline {
-            let links = programs::links(self.child.id());
-            if links != last {
-                (last, since) = (links, Instant::now());
+        println!("  {:<26} {:>9} {:>8}  lost", "", "median", "slower");
+        let nobody = WATCHERS.iter().find(|one| matches!(one.how, How::Nobody));
+        let untraced = nobody.and_then(|one| self.rows.get(&(workload.name, one.name)));
+        for watcher in watchers {
+            let Some(row) = self.rows.get(&(workload.name, watcher.name)) else { continue };
+            let slow = watcher.is_slow();
+            let times = |row: &Row| median(if slow { &row.small } else { &row.times });
+            if times(row).is_nan() {
+                continue;
             }
-            if links > 0 && since.elapsed() > Duration::from_millis(300) {
-                return Ok(());
+            let ratio = untraced.map_or(f64::NAN, |untraced| times(row) / times(untraced));
+            let lost = row.losses.map_or(String::new(), |(lost, all)| format!("{lost} of {all}"));
+            println!(
+                "  {:<26} {:>7.3} s {ratio:>7.2}x  {lost:<16} {}",
+                watcher.name,
+                times(row),
+                watcher.note
+            );
+        }
+    }
+
+    fn print_programs(&self, watchers: &[&'static Watcher]) {
+        let empty = self.programs.values().flatten().find(|(program, _)| *program == EmptyProgram::NAME);
+        let nothing = empty.map_or(0.0, |(_, means)| median(means));
+        println!("\nns of one run of a program while dd works (net: without what the statistics say of an empty one)");
+        println!("  {:<26} {:<16} {:>5} {:>5}", "", "", "raw", "net");
+        for watcher in watchers {
+            for (program, means) in self.programs.get(watcher.name).into_iter().flatten() {
+                let mean = median(means);
+                println!("  {:<26} {program:<16} {mean:>5.0} {:>5.0}", watcher.name, mean - nothing);
             }
-            std::thread::sleep(Duration::from_millis(10));
         }
-        bail!("the tracer attached nothing in 20 s")
-    }
-
-    /// Interrupts it; returns the numbers of lost and of all events.
-    pub fn finish(mut self) -> Result<(u64, u64)> {
-        let pid = self.child.id().to_string();
-        let status = Command::new("kill").args(["-INT", &pid]).status().context("kill")?;
-        ensure!(status.success(), "kill -INT {pid}: {status}");
-        let mut said = String::new();
-        if let Some(mut pipe) = self.child.stderr.take() {
-            pipe.read_to_string(&mut said)?;
-        }
-        let status = self.child.wait()?;
-        ensure!(status.success(), "the tracer ended with {status}: {said}");
-        let figure = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-        Ok((figure("Driver Drops:").unwrap_or(0), figure("Driver Events:").unwrap_or(0)))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Nothing to do for one that has ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
-use super::live::Running;
+use super::live::Tracer;
 use super::{build, median};
 
 #[derive(clap::Args)]
@@ -76,7 +76,7 @@ pub fn run(root: &Path, args: &Args) -> Result<()> {
 
 fn live(tracer: &Path, capture: &Path, writers: usize, bytes: u64) -> Result<()> {
     let path = capture.to_str().context("a path that is no text")?;
-    let running = Running::start(tracer, &["-v", "-w", path, "--overwrite"])?;
+    let running = Tracer::start(tracer, &["-v", "-w", path, "--overwrite"])?;
     let pid = running.child.id();
     let (before, begin) = (cpu_seconds(pid)?, Instant::now());
     let children: Vec<Child> = (0..writers).map(|_| dd(bytes)).collect::<Result<_>>()?;
