@@ -7,6 +7,8 @@ pub mod map {
     pub const RINGS: &str = "RINGS";
     pub const COUNTERS: &str = "COUNTERS";
     pub const SCRATCH: &str = "SCRATCH";
+    pub const SLOTS: &str = "SLOTS";
+    pub const SLOT_COUNTS: &str = "SLOT_COUNTS";
     pub const EXIT_PROGRAMS: &str = "EXIT_PROGRAMS";
     pub const EXIT_PROGRAMS_RAW: &str = "EXIT_PROGRAMS_RAW";
 }
@@ -32,6 +34,8 @@ pub struct Settings {
     pub wake_bytes: u32,
     /// … or when this much time has passed since then, ns.
     pub wake_ns: u32,
+    /// Slots of each CPU: a power of two, or 0 for none.
+    pub slots: u32,
 }
 
 /// What one CPU has done; a per-CPU array with one entry.

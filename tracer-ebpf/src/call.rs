@@ -18,6 +18,7 @@ use aya_ebpf::{
 use tracer_common::{
     plan::{CallPlan, FD_POINTED, FD_RESULT, MAX_PIECES, PiecePlan, piece, program, want, when},
     record::{HEADER_LEN, flag, kind},
+    slots::{SLOT_LEN, Slot},
 };
 
 /// `rt_sigreturn` and `sigreturn` restore the registers of the interrupted program, with -1 in place
@@ -76,8 +77,8 @@ fn scratch() -> Option<*mut Scratch> {
 /// Fills header and argument words.
 #[inline(always)]
 fn begin<R: Regs>(s: *mut Scratch, call: &Call, regs: &R, result: i64, what: u8) {
-    regs.save_args(s, call.caller.compat);
     let count = call.plan.args & 7;
+    regs.save_args(s, call.caller.compat, count as usize);
     // SAFETY: `s` is this CPU's scratch entry, which only this program uses now. Field by field, since
     // an assignment of the whole becomes a call of memset.
     unsafe {
@@ -104,6 +105,9 @@ fn finish(s: *mut Scratch) {
     }
     // SAFETY: `s` is valid.
     let time = unsafe { (*s).header.time };
+    if total <= SLOT_LEN as u64 && emit::put(s.cast::<Slot>().cast_const(), total, time) {
+        return;
+    }
     emit::send(s.cast::<u8>().cast_const(), total, time);
 }
 
@@ -115,10 +119,7 @@ fn one_piece(s: *mut Scratch, p: &PiecePlan, now: u8, result: i64, reach: Reach)
     }
     match p.kind {
         piece::STR => user_string(s, arg(s, p.arg), p.limit as u64),
-        piece::BUF => match wanted(s, p, result) {
-            0 => Outcome::SKIP,
-            n => user_bytes(s, arg(s, p.arg), n),
-        },
+        piece::BUF => buffer(s, p, result),
         piece::FD_FILE if reach != Reach::Vector => file::facts(s, fd_of(s, p, result)),
         piece::FD_SOCKET if reach != Reach::Task => file::socket(s, fd_of(s, p, result)),
         piece::MEMORY if reach == Reach::Plain => task::memory(s),
@@ -144,6 +145,14 @@ fn one_piece(s: *mut Scratch, p: &PiecePlan, now: u8, result: i64, reach: Reach)
         piece::STR_ARRAY if reach == Reach::Task => task::string_array(s, arg(s, p.arg)),
         piece::FD_PATH if reach == Reach::Task => file::path_of_fd(s, fd_of(s, p, result)),
         _ => Outcome::ABSENT,
+    }
+}
+
+#[inline(always)]
+fn buffer(s: *mut Scratch, p: &PiecePlan, result: i64) -> Outcome {
+    match wanted(s, p, result) {
+        0 => Outcome::SKIP,
+        n => user_bytes(s, arg(s, p.arg), n),
     }
 }
 
@@ -195,6 +204,16 @@ step_of!(vector_step, Reach::Vector);
 #[inline(always)]
 fn pieces(s: *mut Scratch, plan: &'static CallPlan, now: u8, reach: Reach) {
     if plan.pieces == 0 {
+        return;
+    }
+    // Most calls have one buffer or none.
+    let first = &plan.piece[0];
+    if reach == Reach::Plain && plan.pieces == 1 && first.kind == piece::BUF {
+        if first.when & now != 0 {
+            // SAFETY: `s` is a valid scratch entry.
+            let result = unsafe { (*s).header.result };
+            close(s, 0, buffer(s, first, result));
+        }
         return;
     }
     // SAFETY: `s` is a valid scratch entry.

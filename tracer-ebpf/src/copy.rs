@@ -9,6 +9,7 @@ use crate::emit::counters;
 use crate::kernel::{opaque, read_user, setting};
 use crate::maps::{LAST_START, PIECE_MASK, Scratch};
 use aya_ebpf::helpers::generated as helper;
+use core::mem::MaybeUninit;
 use tracer_common::{
     plan::{PiecePlan, len},
     record::{PIECE_HEADER_LEN, flag, piece_status},
@@ -145,6 +146,49 @@ pub fn user_string(s: *mut Scratch, address: u64, limit: u64) -> Outcome {
     if n < 0 { Outcome::FAULT } else { Outcome::bytes(n as u64) }
 }
 
+/// Bytes that fit on the stack on their way.
+const SHORT: u64 = 80;
+
+/// At most [`SHORT`] bytes of user memory, by way of the stack: where the kernel checks what it copies to (hardened
+/// usercopy), the stack is what it knows at once, and map memory is what it searches for longest.
+#[inline(always)]
+fn short_bytes(to: *mut u8, address: u64, n: u64) -> Outcome {
+    const WORDS: usize = SHORT as usize / 8;
+    let mut words = MaybeUninit::<[u64; WORDS]>::uninit();
+    let words = words.as_mut_ptr().cast::<u64>();
+    let n = opaque(n) & 0x7f;
+    if n > SHORT {
+        return Outcome::FAULT;
+    }
+    // SAFETY: `n` bytes fit in `words`, which is written before it is read, and all of `words` fits at `to`, see `destination`.
+    unsafe {
+        // One by one, since an assignment of the whole becomes a call of memset.
+        let mut i = 0;
+        while i < WORDS {
+            words.add(i).write_volatile(0);
+            i += 1;
+        }
+        if helper::bpf_probe_read_user(words.cast(), n as u32, address as *const _) != 0 {
+            return Outcome::FAULT;
+        }
+        let mut i = 0;
+        while i < WORDS {
+            store(to.add(8 * i), words.add(i).read());
+            i += 1;
+        }
+    }
+    Outcome::bytes(n)
+}
+
+/// A word to where it need not be aligned; the compiler would take eight bytes one by one.
+///
+/// SAFETY: eight bytes at `to` are valid.
+#[inline(always)]
+unsafe fn store(to: *mut u8, word: u64) {
+    // SAFETY: see above.
+    unsafe { core::arch::asm!("*(u64 *)({0} + 0) = {1}", in(reg) to, in(reg) word, options(nostack)) }
+}
+
 /// `n` bytes of user memory.
 #[inline(always)]
 pub fn user_bytes(s: *mut Scratch, address: u64, n: u64) -> Outcome {
@@ -152,6 +196,9 @@ pub fn user_bytes(s: *mut Scratch, address: u64, n: u64) -> Outcome {
         return Outcome::NULL;
     }
     let Some(to) = destination(s) else { return Outcome::NO_ROOM };
+    if n <= SHORT {
+        return short_bytes(to, address, n);
+    }
     let n = opaque(if n > PIECE_MASK { PIECE_MASK } else { n }) & PIECE_MASK;
     // SAFETY: `n` bytes fit.
     let failed = unsafe { helper::bpf_probe_read_user(to.cast(), n as u32, address as *const _) };

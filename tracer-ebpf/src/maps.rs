@@ -1,6 +1,7 @@
 //! Maps and globals.
 
 use aya_ebpf::{
+    bindings::BPF_F_MMAPABLE,
     btf_maps::{ArrayOfMaps, RingBuf},
     macros::{btf_map, map},
     maps::{Array, PerCpuArray, ProgramArray},
@@ -9,6 +10,7 @@ use tracer_common::{
     config::{Counters, MAX_CPUS, Offsets, Settings},
     plan::{CallPlan, PLAN_ENTRIES},
     record::{HEADER_LEN, RecordHeader},
+    slots::{Slot, SlotCounts},
 };
 
 /// A piece starts at most here in the body of a record …
@@ -43,6 +45,11 @@ pub static PLANS: Array<CallPlan> = Array::with_max_entries(PLAN_ENTRIES, 0);
 pub static PLANS_COMPAT: Array<CallPlan> = Array::with_max_entries(PLAN_ENTRIES, 0);
 #[map]
 pub static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
+/// The slots of all CPUs, one row after the other.
+#[map]
+pub static SLOTS: Array<Slot> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+#[map]
+pub static SLOT_COUNTS: Array<SlotCounts> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 /// Programs that make special exit records; one array for each way to attach, since a program array
 /// belongs to one kind of hook.
 #[map]
@@ -55,6 +62,6 @@ pub static RINGS: ArrayOfMaps<RingBuf<u8, 262144>, { MAX_CPUS as usize }> = Arra
 
 /// Written by user space before loading; the verifier treats them as constants.
 #[unsafe(no_mangle)]
-pub static SETTINGS: Settings = Settings { self_tgid: 0, snaplen: 80, wake_bytes: 1 << 20, wake_ns: 10_000_000 };
+pub static SETTINGS: Settings = Settings { self_tgid: 0, snaplen: 80, wake_bytes: 1 << 20, wake_ns: 10_000_000, slots: 0 };
 #[unsafe(no_mangle)]
 pub static OFFSETS: Offsets = Offsets::NONE;

@@ -24,19 +24,19 @@ pub struct Caller {
 /// Registers, however the program got at them.
 pub trait Regs {
     fn orig_ax(&self) -> u64;
-    /// Writes the argument registers to the start of the body.
-    fn save_args(&self, s: *mut Scratch, compat: bool);
+    /// Writes the first argument registers to the start of the body.
+    fn save_args(&self, s: *mut Scratch, compat: bool, count: usize);
     fn caller(&self) -> Caller;
 }
 
 /// SAFETY: `s` must be a valid scratch entry.
 #[inline(always)]
-unsafe fn save(s: *mut Scratch, order: &[usize; 6], mask: u64, word: impl Fn(usize) -> u64) {
+unsafe fn save(s: *mut Scratch, order: &[usize; 6], count: usize, mask: u64, word: impl Fn(usize) -> u64) {
     // SAFETY: the body is aligned and longer than six words.
     unsafe {
         let body = (&raw mut (*s).body).cast::<u64>();
         let mut i = 0;
-        while i < 6 {
+        while i < 6 && i < count {
             *body.add(i) = word(order[i]) & mask;
             i += 1;
         }
@@ -53,15 +53,15 @@ impl Regs for RawRegs {
     }
 
     #[inline(always)]
-    fn save_args(&self, s: *mut Scratch, compat: bool) {
+    fn save_args(&self, s: *mut Scratch, compat: bool, count: usize) {
         // SAFETY: `s` is valid and its auxiliary area holds sixteen words.
         unsafe {
             let words = (&raw mut (*s).aux).cast::<u64>();
             helper::bpf_probe_read_kernel(words.cast(), 128, self.0 as *const _);
             if compat {
-                save(s, &COMPAT, 0xffff_ffff, |i| words.add(i).read());
+                save(s, &COMPAT, count, 0xffff_ffff, |i| words.add(i).read());
             } else {
-                save(s, &NATIVE, u64::MAX, |i| words.add(i).read());
+                save(s, &NATIVE, count, u64::MAX, |i| words.add(i).read());
             }
         }
     }
@@ -105,13 +105,13 @@ impl Regs for TypedRegs {
     }
 
     #[inline(always)]
-    fn save_args(&self, s: *mut Scratch, compat: bool) {
+    fn save_args(&self, s: *mut Scratch, compat: bool, count: usize) {
         // SAFETY: `s` is valid.
         unsafe {
             if compat {
-                save(s, &COMPAT, 0xffff_ffff, |i| self.word(i));
+                save(s, &COMPAT, count, 0xffff_ffff, |i| self.word(i));
             } else {
-                save(s, &NATIVE, u64::MAX, |i| self.word(i));
+                save(s, &NATIVE, count, u64::MAX, |i| self.word(i));
             }
         }
     }

@@ -8,6 +8,7 @@ use super::table::ExtractOptions;
 use super::write::{
     LOWER, is_printable, write_general, write_hex, write_number, write_path, write_printable, write_signed,
 };
+use crate::event::{read_i64, read_u64};
 use crate::schema::names::{errno_name, signal_name, syscall_name};
 use crate::schema::{EventType, FlagTable, ParamFormat, ParamInfo, ParamType};
 use crate::state::fd::{FdInfo, FdKind, L4, Role, Socket};
@@ -230,11 +231,18 @@ pub(super) fn chosen<'a>(info: &'static ParamInfo, bytes: &'a [u8]) -> (&'static
 /// A number of one to eight bytes; what is signed in its type keeps its sign.
 pub(super) fn number(ty: ParamType, bytes: &[u8]) -> i64 {
     use ParamType as T;
+    let signed = matches!(ty, T::Int8 | T::Int16 | T::Int32 | T::Fd32 | T::Pid32 | T::Errno | T::Fd | T::Pid);
+    let usual = if signed { read_i64(bytes) } else { read_u64(bytes).map(u64::cast_signed) };
+    usual.unwrap_or_else(|| odd_number(bytes, signed))
+}
+
+/// A number of a length that no integer has; of more than eight bytes the first eight.
+#[cold]
+fn odd_number(bytes: &[u8], signed: bool) -> i64 {
     let mut wide = [0u8; 8];
     let length = bytes.len().min(8);
     let (low, high) = wide.split_at_mut(length);
     low.copy_from_slice(bytes.get(..length).unwrap_or(&[]));
-    let signed = matches!(ty, T::Int8 | T::Int16 | T::Int32 | T::Fd32 | T::Pid32 | T::Errno | T::Fd | T::Pid);
     if signed && low.last().is_some_and(|b| b & 0x80 != 0) {
         high.fill(0xff);
     }

@@ -7,7 +7,7 @@
 use super::evt_args::write_info;
 use super::evt_time::write_output_time;
 use super::table::Extraction;
-use super::write::write_unsigned;
+use super::write::{write_signed, write_unsigned};
 
 /// Appends the value of a field that every event has.
 pub type Straight = fn(&mut Vec<u8>, &Extraction<'_>);
@@ -18,9 +18,7 @@ pub fn straight(name: &str) -> Option<Straight> {
         "evt.num" => |out, x| write_unsigned(out, x.context.event.num),
         "evt.outputtime" => write_output_time,
         "evt.cpu" => |out, x| write_unsigned(out, u64::from(x.context.event.cpu)),
-        "thread.tid" => |out, x| {
-            out.extend_from_slice(itoa::Buffer::new().format(x.context.event.tid).as_bytes());
-        },
+        "thread.tid" => |out, x| write_signed(out, x.context.event.tid),
         "evt.dir" => |out, x| out.push(if x.context.event.ty.is_exit() { b'<' } else { b'>' }),
         "evt.info" => write_info,
         _ => return None,

@@ -75,12 +75,19 @@ pub(super) const fn is_printable(byte: u8) -> bool {
 /// Decimal digits.
 #[inline]
 pub(super) fn write_unsigned(out: &mut Vec<u8>, n: u64) {
+    // CPUs, fds, lengths: many numbers have one digit.
+    if n < 10 {
+        return out.push(b'0' + n as u8);
+    }
     out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
 }
 
 /// Decimal digits with a sign when negative.
 #[inline]
 pub(super) fn write_signed(out: &mut Vec<u8>, n: i64) {
+    if let 0..10 = n {
+        return out.push(b'0' + n as u8);
+    }
     out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
 }
 

@@ -5,7 +5,8 @@
 //! the start of the last look at the rings less [`HOLD`] is safe. A record that comes later than
 //! that all the same is delivered at once and marked late, never dropped.
 
-use super::ring::{Queue, Ring};
+use super::lane::Lane;
+use super::ring::Queue;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
@@ -17,7 +18,7 @@ pub const HOLD: Duration = Duration::from_millis(2);
 const RELEASE: u64 = 64 << 10;
 
 /// Which record comes next.
-pub struct Merge<Q = Ring> {
+pub struct Merge<Q = Lane> {
     rings: Vec<Q>,
     /// Rings with a record, by its time.
     heads: BinaryHeap<Reverse<(u64, usize)>>,
@@ -79,17 +80,19 @@ impl<Q: Queue> Merge<Q> {
 
     /// As [`Self::next`], with the clock given; it is asked only when the rings are looked at.
     fn next_at(&mut self, all: bool, now: impl Fn() -> u64) -> Found {
-        self.put_back();
+        if let Some(next) = self.step() {
+            // Mostly the next record comes from where the last one did.
+            if next.0 <= self.horizon && self.heads.peek().is_none_or(|Reverse(first)| next < *first) {
+                return self.hand_out(next);
+            }
+            self.heads.push(Reverse(next));
+        }
         for look in 0..2 {
-            if let Some(Reverse((time, ring))) = self.heads.peek().copied()
-                && time <= self.horizon
+            if let Some(Reverse(first)) = self.heads.peek().copied()
+                && first.0 <= self.horizon
             {
                 self.heads.pop();
-                self.taken = Some(ring);
-                let late = time < self.newest;
-                self.late += u64::from(late);
-                self.newest = self.newest.max(time);
-                return Found::Record(ring, late);
+                return self.hand_out(first);
             }
             if look == 0 {
                 self.look(all, &now);
@@ -102,18 +105,28 @@ impl<Q: Queue> Merge<Q> {
         }
     }
 
-    /// Steps over the record handed out last.
-    fn put_back(&mut self) {
-        let Some(index) = self.taken.take() else { return };
-        let Some(ring) = self.rings.get_mut(index) else { return };
+    #[inline]
+    fn hand_out(&mut self, (time, ring): (u64, usize)) -> Found {
+        self.taken = Some(ring);
+        let late = time < self.newest;
+        self.late += u64::from(late);
+        self.newest = self.newest.max(time);
+        Found::Record(ring, late)
+    }
+
+    /// Steps over the record handed out last; time of the next one in its ring, and the ring.
+    fn step(&mut self) -> Option<(u64, usize)> {
+        let index = self.taken.take()?;
+        let ring = self.rings.get_mut(index)?;
         ring.advance();
         if ring.held() >= RELEASE {
             ring.release();
         }
-        match ring.peek() {
-            Some(record) => self.heads.push(Reverse((time_of(record), index))),
-            None => self.empty.push(index),
+        let next = ring.peek().map(|record| (time_of(record), index));
+        if next.is_none() {
+            self.empty.push(index);
         }
+        next
     }
 
     /// Looks for records in the rings that had none, and moves the horizon.

@@ -1,12 +1,15 @@
 //! Loading the probe: what loads, loads; what the kernel refuses is reported by name and reason.
 
+use super::lane::Lane;
 use super::offsets::KernelTypes;
 use super::ring::Ring;
-use aya::maps::{Array, ArrayOfMaps, MapData, PerCpuArray, ProgramArray};
+use super::slots::Slots;
+use aya::maps::{Array, ArrayOfMaps, Map, MapData, PerCpuArray, ProgramArray};
 use aya::programs::{Program, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader};
 use tracer_common::config::{Counters, Offsets, Settings, global, map};
 use tracer_common::plan::{CallPlan, PLAN_ENTRIES, program};
+use tracer_common::slots::SLOT_LEN;
 
 /// The probe as `cargo xtask ebpf` builds it.
 static OBJECT: &[u8] =
@@ -20,6 +23,9 @@ struct Plain<T>(T);
 // SAFETY: the types of tracer-common are `repr(C)`, `Copy`, hold integers only and have no padding
 // that is read.
 unsafe impl<T: Copy + 'static> aya::Pod for Plain<T> {}
+
+/// Fewer slots than this are not worth a mapping; a power of two of them fills whole pages.
+const LEAST_SLOTS: u32 = 512;
 
 /// What a program of the probe is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,7 +180,8 @@ fn possible_cpus() -> u32 {
         .clamp(1, tracer_common::config::MAX_CPUS)
 }
 
-/// The rings of all CPUs together take at most a 128th of the memory; one takes between 1 and 16 MiB.
+/// The rings of all CPUs together take at most a 128th of the memory, their slots half as much; one ring takes between
+/// 1 and 16 MiB.
 /// A busy CPU fills 16 MiB in about a tenth of a second: the time that a reader which has to wait
 /// for a CPU itself can be late.
 fn default_ring_bytes() -> u32 {
@@ -189,7 +196,7 @@ pub struct Probe {
     bpf: Ebpf,
     /// A program array is emptied when its last user-space descriptor closes.
     _tails: Vec<ProgramArray<MapData>>,
-    pub rings: Vec<Ring>,
+    pub lanes: Vec<Lane>,
     pub reports: Vec<ProgramReport>,
     pub offsets: Offsets,
 }
@@ -237,11 +244,13 @@ impl Probe {
         drop(types);
         let btf = Btf::from_sys_fs().map_err(|e| ProbeError::Refused(one_line(&e)))?;
         let cpus = possible_cpus();
+        let slots = slots_beside(options.ring_bytes);
         let settings = Plain(Settings {
             self_tgid: std::process::id(),
             snaplen: options.snaplen,
             wake_bytes: (options.ring_bytes / 8).max(4096),
             wake_ns: 10_000_000,
+            slots,
         });
         let plain_offsets = Plain(offsets);
         let mut bpf = EbpfLoader::new()
@@ -249,14 +258,17 @@ impl Probe {
             .override_global(global::SETTINGS, &settings, true)
             .override_global(global::OFFSETS, &plain_offsets, true)
             .map_max_entries(map::SCRATCH, cpus)
+            .map_max_entries(map::SLOTS, (cpus * slots).max(1))
+            .map_max_entries(map::SLOT_COUNTS, cpus)
             .load(OBJECT)
             .map_err(|e| {
                 if is_permission(&e) { ProbeError::NotAllowed } else { ProbeError::Refused(one_line(&e)) }
             })?;
         write_plans(&mut bpf, plans)?;
-        let rings = make_rings(&mut bpf, cpus, options.ring_bytes)?;
+        let mut lanes = make_rings(&mut bpf, cpus, options.ring_bytes)?;
+        lanes.extend(map_slots(&bpf, cpus, slots)?);
         let (reports, tails) = load_programs(&mut bpf, &btf, options)?;
-        let mut probe = Self { bpf, _tails: tails, rings, reports, offsets };
+        let mut probe = Self { bpf, _tails: tails, lanes, reports, offsets };
         probe.attach()?;
         if !probe.is_running(Purpose::Exit) && !probe.is_running(Purpose::Enter) {
             return Err(ProbeError::Refused(probe.first_refusal()));
@@ -338,7 +350,7 @@ fn write_plans(bpf: &mut Ebpf, plans: [&[CallPlan]; 2]) -> Result<(), ProbeError
     Ok(())
 }
 
-fn make_rings(bpf: &mut Ebpf, cpus: u32, bytes: u32) -> Result<Vec<Ring>, ProbeError> {
+fn make_rings(bpf: &mut Ebpf, cpus: u32, bytes: u32) -> Result<Vec<Lane>, ProbeError> {
     let Some(map) = bpf.map_mut(map::RINGS) else {
         return Err(ProbeError::Rings("the probe has none".to_owned()));
     };
@@ -348,7 +360,29 @@ fn make_rings(bpf: &mut Ebpf, cpus: u32, bytes: u32) -> Result<Vec<Ring>, ProbeE
         .map(|cpu| {
             let ring = Ring::new(cpu as u16, bytes).map_err(ProbeError::Rings)?;
             outer.set(cpu, ring.map(), 0).map_err(|e| ProbeError::Rings(one_line(&e)))?;
-            Ok(ring)
+            Ok(Lane::Ring(ring))
+        })
+        .collect()
+}
+
+/// Slots of one CPU: half as much room as the ring has. Rings that are very small are left alone.
+fn slots_beside(ring_bytes: u32) -> u32 {
+    let count = ring_bytes / 2 / SLOT_LEN as u32;
+    if count >= LEAST_SLOTS && count.is_power_of_two() { count } else { 0 }
+}
+
+fn map_slots(bpf: &Ebpf, cpus: u32, count: u32) -> Result<Vec<Lane>, ProbeError> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let data = |name| match bpf.map(name) {
+        Some(Map::Array(map)) => Ok(map.fd()),
+        _ => Err(ProbeError::Rings(format!("the probe has no map {name}"))),
+    };
+    let (slots, counts) = (data(map::SLOTS)?, data(map::SLOT_COUNTS)?);
+    (0..cpus)
+        .map(|cpu| {
+            Slots::new(slots, counts, cpu as u16, cpus, count).map(Lane::Slots).map_err(ProbeError::Rings)
         })
         .collect()
 }

@@ -1,6 +1,7 @@
 //! The running kernel as a source of events.
 
 use super::decode::Decoder;
+use super::lane::Lane;
 use super::merge::{Found, Merge, boot_time, nanoseconds};
 use super::plan::{Wanted, call_plans, state_needed};
 use super::probe::{Probe, ProbeError, ProbeOptions, ProgramReport};
@@ -69,8 +70,9 @@ impl LiveSource {
             exit: (options.wants)(call.exit, call.code) || state_needed(call.exit),
         });
         let mut probe = Probe::load(&options.probe, [&plans.native, &plans.compat])?;
-        let early = vec![0; probe.rings.len()];
-        let merge = Merge::new(std::mem::take(&mut probe.rings));
+        let lanes = std::mem::take(&mut probe.lanes);
+        let early = vec![0; lanes.len()];
+        let merge = Merge::new(lanes);
         Ok(Self {
             probe,
             merge,
@@ -103,8 +105,12 @@ impl LiveSource {
         }
         let recent = self.last_record.elapsed() < 3 * BUSY_WAIT;
         let wait = if recent { BUSY_WAIT } else { IDLE_WAIT };
-        let mut fds: Vec<PollFd<'_>> =
-            self.merge.rings().iter().map(|r| PollFd::new(r.fd(), PollFlags::POLLIN)).collect();
+        let mut fds: Vec<PollFd<'_>> = self
+            .merge
+            .rings()
+            .iter()
+            .filter_map(|lane| Some(PollFd::new(lane.fd()?, PollFlags::POLLIN)))
+            .collect();
         let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
         // An interrupted wait is as good as any other: the caller looks again.
         let _ = poll(&mut fds, timeout);
@@ -147,16 +153,15 @@ impl Source for LiveSource {
             }
         };
         self.active = true;
-        let decoded = self
-            .merge
-            .record(ring)
-            .and_then(|record| self.decoder.decode(ring as u16, record, self.boot_to_epoch));
+        let cpu = self.merge.rings().get(ring).map_or(0, Lane::cpu);
+        let decoded =
+            self.merge.record(ring).and_then(|record| self.decoder.decode(cpu, record, self.boot_to_epoch));
         Ok(match decoded {
             Some(mut event) => {
                 event.bits.set(EventBits::LATE, late);
                 if event.ts < self.begin {
                     event.bits |= EventBits::EARLY;
-                    if let Some(count) = self.early.get_mut(ring) {
+                    if let Some(count) = self.early.get_mut(usize::from(cpu)) {
                         *count += 1;
                     }
                     return Ok(Next::Event(event));

@@ -199,7 +199,9 @@ impl Bench {
     fn print_programs(&self, watchers: &[&'static Watcher]) {
         let empty = self.programs.values().flatten().find(|(program, _)| *program == EmptyProgram::NAME);
         let nothing = empty.map_or(0.0, |(_, means)| median(means));
-        println!("\nns of one run of a program while dd works (net: without what the statistics say of an empty one)");
+        println!(
+            "\nns of one run of a program while dd works (net: without what the statistics say of an empty one)"
+        );
         println!("  {:<26} {:<16} {:>5} {:>5}", "", "", "raw", "net");
         for watcher in watchers {
             for (program, means) in self.programs.get(watcher.name).into_iter().flatten() {

@@ -57,8 +57,7 @@ impl EmptyProgram {
             name,
         };
         let program = bpf(PROG_LOAD, &load).context("load an empty BPF program")?;
-        let open =
-            Open { name: tracepoint.as_ptr() as u64, program: program.as_raw_fd() as u32, padding: 0 };
+        let open = Open { name: tracepoint.as_ptr() as u64, program: program.as_raw_fd() as u32, padding: 0 };
         let link = bpf(RAW_TRACEPOINT_OPEN, &open).with_context(|| format!("attach to {tracepoint:?}"))?;
         Ok(EmptyProgram { _program: program, _link: link })
     }
@@ -68,8 +67,7 @@ impl EmptyProgram {
 fn bpf<T>(command: c_long, attributes: &T) -> std::io::Result<OwnedFd> {
     // SAFETY: the kernel reads `size_of::<T>()` bytes at `attributes` and what they point to, all of which the callers
     // keep alive.
-    let fd =
-        unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_ref(attributes), size_of::<T>()) };
+    let fd = unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_ref(attributes), size_of::<T>()) };
     match i32::try_from(fd) {
         // SAFETY: a descriptor that the kernel has just made for us.
         Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),

@@ -106,12 +106,10 @@ impl Watcher {
     pub fn start(&self, tracer: &Path) -> Result<Running> {
         Ok(match self.how {
             How::Nobody | How::Wrapper(_) => Running::Nobody,
-            How::Neighbour => Running::Neighbour(Neighbour::start()),
-            How::Empty(tracepoints) => {
-                Running::Empty {
+            How::Neighbour => Running::Neighbour { _thread: Neighbour::start() },
+            How::Empty(tracepoints) => Running::Empty {
                 _programs: tracepoints.iter().map(|at| EmptyProgram::attach(at)).collect::<Result<_>>()?,
-            }
-            }
+            },
             How::Tracer(arguments) => Running::Tracer(Tracer::start(tracer, arguments)?),
         })
     }
@@ -120,7 +118,7 @@ impl Watcher {
 /// A watcher at work. Dropping it ends it.
 pub enum Running {
     Nobody,
-    Neighbour(Neighbour),
+    Neighbour { _thread: Neighbour },
     Empty { _programs: Vec<EmptyProgram> },
     Tracer(Tracer),
 }
@@ -184,7 +182,11 @@ impl Tracer {
         let file = std::env::temp_dir().join(format!("tracer-bench-{}.scap", std::process::id()));
         let mut command = Command::new(tracer);
         for argument in arguments {
-            if *argument == RECORDING { command.arg(&file) } else { command.arg(argument) };
+            if *argument == RECORDING {
+                command.arg(&file)
+            } else {
+                command.arg(argument)
+            };
         }
         let child = command
             .stdin(Stdio::null())
