@@ -47,6 +47,17 @@ pub struct Args {
     #[arg(long, value_name = "COUNT", help_heading = "What to trace")]
     pub threads: Option<String>,
 
+    /// When the file ends, wait for what is still to be written, until Ctrl-C
+    ///
+    /// Without it a file that somebody is still writing is read to its present end. Of several files
+    /// the last one is followed.
+    #[arg(long, requires = "read", help_heading = "What to trace")]
+    pub follow: bool,
+
+    /// Show on standard error how much of the file was read
+    #[arg(short = 'P', long, requires = "read", help_heading = "Output")]
+    pub progress: bool,
+
     /// Write the events to a capture file instead of showing them; `-` is standard output
     ///
     /// A filter decides which ones. The file begins with all processes, open files and users. A file

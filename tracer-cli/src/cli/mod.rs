@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod info;
 pub mod list;
 pub mod plan;
+mod progress;
 mod recording;
 pub mod run;
 pub mod selection;

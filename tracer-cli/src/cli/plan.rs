@@ -78,6 +78,10 @@ pub struct Trace {
     pub unbuffered: bool,
     pub statistics: bool,
     pub from: Origin,
+    /// `--follow`
+    pub follow: bool,
+    /// `-P`
+    pub progress: bool,
     /// The chisels that take the place of the lines.
     pub chisels: Option<Engine>,
     /// `None`: nobody is asked about containers.
@@ -270,6 +274,8 @@ impl Trace {
             listed,
             dump_on,
             from,
+            follow: args.follow,
+            progress: args.progress,
             containers,
             options,
             unbuffered: args.unbuffered,

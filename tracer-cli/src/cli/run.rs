@@ -3,6 +3,7 @@
 use super::args::Args;
 use super::info::{self, Info};
 use super::plan::{Origin, Plan, PlanError, Surroundings, Trace};
+use super::progress::Progress;
 use super::{chisels, list, recording};
 use crate::chisel::ErrorKind as Fault;
 use crate::container::{Lookup, LookupOptions};
@@ -14,7 +15,9 @@ use crate::output::text::Lines;
 use crate::output::{Silent, Sink};
 use crate::parallel::Work;
 use crate::pipeline::Pipeline;
-use crate::scap::{CaptureSource, CaptureWriter, Found, Frame, IndexedCapture, PortionSource, Portions};
+use crate::scap::{
+    CaptureSource, CaptureWriter, Found, Frame, IndexedCapture, PortionSource, Portions, ReadOptions,
+};
 use crate::source::Source;
 use crate::state::inspector::Inspector;
 use bstr::BString;
@@ -103,6 +106,7 @@ fn info(file: &Path, json: bool) -> anyhow::Result<()> {
 }
 
 fn trace(plan: Trace) -> anyhow::Result<()> {
+    let mut progress = None;
     let mut source: Box<dyn Source> = match plan.from {
         Origin::Live(options) => {
             let live = LiveSource::open(options)?;
@@ -110,6 +114,13 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
                 complain(&refused);
             }
             Box::new(live)
+        }
+        // A file that grows has no index yet, and with one the bytes that were read tell nothing.
+        Origin::Files(ref files) if plan.follow || plan.progress => {
+            progress = plan.progress.then(|| Progress::start(files));
+            let read = progress.as_ref().map(Progress::counter);
+            let options = ReadOptions { follow: plan.follow, progress: read };
+            Box::new(CaptureSource::open_with(files.to_vec(), options)?)
         }
         Origin::Files(ref files) => match recorded(&plan, files)? {
             Recorded::Shared(capture, portions) => return analyse(plan, capture, portions),
@@ -159,6 +170,9 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
     }
     let result = pipeline.run(source.as_mut(), &mut inspector, sink.as_mut(), &STOP);
 
+    if let Some(progress) = progress {
+        progress.end(result.is_ok());
+    }
     drop(sink);
     let ended = engine.as_mut().map_or(Ok(()), |engine| engine.end(&inspector.state));
 
@@ -196,8 +210,9 @@ enum Recorded {
 fn recorded(plan: &Trace, files: &[PathBuf]) -> anyhow::Result<Recorded> {
     let whole = || Ok(Recorded::Source(Box::new(CaptureSource::open(files.to_vec())?)));
     let [file] = files else { return whole() };
-    // Chisels ask for the state that the recording begins with, and for the time between events.
-    if plan.no_index || plan.chisels.is_some() || file.as_os_str() == "-" {
+    // What was read of a pipe is gone. Chisels ask for the state that the recording begins with, and for
+    // the time between events.
+    if plan.no_index || plan.chisels.is_some() || !file.is_file() {
         return whole();
     }
     let capture = match IndexedCapture::find(file)? {

@@ -26,6 +26,9 @@ pub const MAX_DEPTH: usize = 100;
 /// # Errors
 /// Whatever the grammar does not allow, and nesting deeper than [`MAX_DEPTH`].
 pub fn parse(source: &str) -> Result<Expr, FilterError> {
+    if let Some(at) = source.find('\0') {
+        return Err(FilterError::new(Span::new(at, at + 1), "a filter cannot hold a zero byte"));
+    }
     let mut parser = Parser { source, rest: source, depth: 0 };
     parser.skip_blanks();
     if parser.rest.is_empty() {

@@ -6,6 +6,7 @@
 
 use super::chunks::{Chunk, Chunks, More};
 use super::damage::CaptureError;
+use super::file::{ReadOptions, Watched, is_being_written};
 use super::frames::{self, Compression};
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -22,6 +23,8 @@ pub(super) struct Input {
     window: Chunk,
     /// Place of the window in the (decompressed) file.
     offset: u64,
+    /// The file itself, where it is one.
+    file: Option<File>,
     ended: bool,
     /// Why reading ended; reported when what is missing is asked for.
     failed: Option<io::Error>,
@@ -32,7 +35,7 @@ impl Input {
     ///
     /// # Errors
     /// Files that cannot be opened, and directories.
-    pub fn open(path: &Path) -> Result<Self, CaptureError> {
+    pub fn open(path: &Path, options: ReadOptions) -> Result<Self, CaptureError> {
         let name = path.display().to_string();
         let failed = |cause| CaptureError::Open { file: name.clone(), cause: plain(cause) };
         let file = match path == Path::new("-") {
@@ -44,24 +47,38 @@ impl Input {
         if metadata.is_dir() {
             return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory")));
         }
-        Self::of_file(name.clone(), file, metadata.is_file()).map_err(failed)
+        match metadata.is_file() {
+            true => Self::of_file(name.clone(), file, options),
+            false => Self::of_pipe(name.clone(), Watched { file, options }),
+        }
+        .map_err(failed)
     }
 
-    /// `is_regular`: all of it is there, nobody has to be waited for.
-    fn of_file(name: String, mut file: File, is_regular: bool) -> io::Result<Self> {
-        // What was read of a pipe cannot be read again.
-        let begin = if is_regular { Some(file.stream_position()?) } else { None };
+    fn of_file(name: String, file: File, options: ReadOptions) -> io::Result<Self> {
+        let follow = options.follow;
+        let same = file.try_clone()?;
+        let mut file = Watched { file, options };
+        let mut input = if follow {
+            Self::of_pipe(name, file)?
+        } else {
+            let begin = file.file.stream_position()?;
+            let compression = Compression::of(&first_bytes(&mut file.file)?);
+            file.file.seek(SeekFrom::Start(begin))?;
+            let reader = compression.unpacked(file)?;
+            let chunks =
+                if compression == Compression::None { Chunks::here(reader) } else { Chunks::ahead(reader)? };
+            Self::with(name, compression, chunks)
+        };
+        input.file = Some(same);
+        Ok(input)
+    }
+
+    /// Of a file whose bytes come when somebody writes them.
+    fn of_pipe(name: String, mut file: Watched) -> io::Result<Self> {
         let magic = first_bytes(&mut file)?;
         let compression = Compression::of(&magic);
-        let chunks = match begin {
-            Some(begin) => {
-                file.seek(SeekFrom::Start(begin))?;
-                let reader = compression.unpacked(file)?;
-                if compression == Compression::None { Chunks::here(reader) } else { Chunks::ahead(reader)? }
-            }
-            None => Chunks::ahead(compression.unpacked(Cursor::new(magic).chain(file))?)?,
-        };
-        Ok(Self::with(name, compression, chunks))
+        let reader = compression.unpacked(Cursor::new(magic).chain(file))?;
+        Ok(Self::with(name, compression, Chunks::ahead(reader)?))
     }
 
     /// An input with these bytes, which may be compressed.
@@ -89,7 +106,7 @@ impl Input {
 
     fn with(name: String, compression: Compression, chunks: Chunks) -> Self {
         let window = Chunk::default();
-        Self { name, compression, chunks, window, offset: 0, ended: false, failed: None }
+        Self { name, compression, chunks, window, offset: 0, file: None, ended: false, failed: None }
     }
 
     /// An input with just these bytes.
@@ -159,6 +176,13 @@ impl Input {
     /// Place of the window in the (decompressed) file.
     pub fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Whether the file ended, perhaps in the middle of a block, only because somebody has not yet
+    /// written the rest.
+    pub fn is_growing(&self) -> bool {
+        let cut = self.failed.as_ref().is_none_or(|e| e.kind() == io::ErrorKind::UnexpectedEof);
+        self.ended && cut && self.file.as_ref().is_some_and(is_being_written)
     }
 
     /// Why reading ended early, once.

@@ -21,6 +21,7 @@ mod compat;
 mod damage;
 mod event_block;
 mod fd_list;
+mod file;
 mod flight_ring;
 mod frame_file;
 mod frame_queue;
@@ -50,6 +51,7 @@ mod write_state;
 mod writer;
 mod zstd_frame;
 
+pub use file::ReadOptions;
 pub use flight_ring::RingSize;
 pub use index::{Contents, EventKey, Facts, Frame};
 pub use index_build::Granularity;

@@ -5,6 +5,7 @@ use super::body::Body;
 use super::compat;
 use super::damage::{CaptureError, Damage, Fault, Place};
 use super::event_block::{self, Parsed};
+use super::file::ReadOptions;
 use super::input::Input;
 use super::{amend_event, fd_list, interface_list, machine, own_block, proc_list, user_list};
 use crate::event::{Event, EventBits};
@@ -15,7 +16,7 @@ use crate::state::State;
 use crate::state::amendment::Amendment;
 use std::collections::VecDeque;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const BYTE_ORDER: u32 = 0x1A2B_3C4D;
@@ -34,6 +35,7 @@ pub struct CaptureSource {
     input: Input,
     /// Files to be read after this one.
     later: VecDeque<PathBuf>,
+    options: ReadOptions,
     slots: ParamSlots,
     /// Length of the block that the event lent out is in.
     lent: usize,
@@ -46,6 +48,15 @@ pub struct CaptureSource {
     is_joined: bool,
     last_ts: u64,
     counts: SourceCounts,
+}
+
+/// What came of waiting for a block.
+enum Wait {
+    /// It is there, or never will be.
+    Over,
+    NotYet,
+    /// The file ends in it, or before it, and is still being written: this is the end for now.
+    Unfinished,
 }
 
 /// What a look at the next block found.
@@ -69,9 +80,21 @@ impl CaptureSource {
     /// # Errors
     /// No file is named, or the first cannot be opened.
     pub fn open(files: impl IntoIterator<Item = PathBuf>) -> Result<Self, SourceError> {
+        Self::open_with(files, ReadOptions::default())
+    }
+
+    /// As [`CaptureSource::open`], with options.
+    ///
+    /// # Errors
+    /// As [`CaptureSource::open`].
+    pub fn open_with(
+        files: impl IntoIterator<Item = PathBuf>,
+        options: ReadOptions,
+    ) -> Result<Self, SourceError> {
         let mut later: VecDeque<PathBuf> = files.into_iter().collect();
         let first = later.pop_front().ok_or_else(|| SourceError::Failed("no file to read".to_owned()))?;
-        Ok(Self::of(Input::open(&first)?, later))
+        let input = open(&first, &later, &options)?;
+        Ok(Self { options, ..Self::of(input, later) })
     }
 
     /// Reads what `reader` gives, under this name in errors.
@@ -88,6 +111,7 @@ impl CaptureSource {
         Self {
             input,
             later,
+            options: ReadOptions::default(),
             slots: ParamSlots::new(),
             lent: 0,
             ahead: None,
@@ -143,12 +167,14 @@ impl CaptureSource {
                 self.lent = len;
                 return Ok(Found::Event(parsed));
             }
-            if !self.is_ready() {
-                return Ok(Found::NotYet);
-            }
-            let Some((kind, len)) = self.header()? else {
+            let header = match self.wait() {
+                Wait::NotYet => return Ok(Found::NotYet),
+                Wait::Unfinished => None,
+                Wait::Over => self.header()?,
+            };
+            let Some((kind, len)) = header else {
                 let Some(next) = self.later.pop_front() else { return Ok(Found::End) };
-                self.input = Input::open(&next)?;
+                self.input = open(&next, &self.later, &self.options)?;
                 return Ok(Found::Recording);
             };
             match kind {
@@ -200,20 +226,21 @@ impl CaptureSource {
         Some((len as usize, Parsed::read(body, kind).ok()??))
     }
 
-    /// Waits a little for the next block: `false` when it is still to come. Of what is no event the
-    /// beginning is enough, the rest will follow.
-    fn is_ready(&mut self) -> bool {
+    /// Waits a little for the next block. Of what is no event the beginning is enough, the rest will
+    /// follow.
+    fn wait(&mut self) -> Wait {
         let mut wanted = block::HEADER;
         loop {
             match self.input.has_within(wanted, IDLE) {
-                None => return false,
-                Some(false) => return true,
+                None => return Wait::NotYet,
+                Some(false) if self.input.is_growing() => return Wait::Unfinished,
+                Some(false) => return Wait::Over,
                 Some(true) => {}
             }
             let (code, len) = words(self.input.window());
             match EventKind::of(code) {
                 Some(event) if wanted < len as usize && len <= event.max_len() => wanted = len as usize,
-                _ => return true,
+                _ => return Wait::Over,
             }
         }
     }
@@ -399,6 +426,11 @@ impl CaptureSource {
             cause,
         }
     }
+}
+
+/// Only the last of several files is followed: the others are whole.
+fn open(file: &Path, later: &VecDeque<PathBuf>, options: &ReadOptions) -> Result<Input, CaptureError> {
+    Input::open(file, ReadOptions { follow: options.follow && later.is_empty(), ..options.clone() })
 }
 
 /// Recorders write what they know of containers and users as events before all others: they belong
