@@ -358,3 +358,68 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let config = config::standard().with_limit::<MAX_RECORD>();
     bincode::serde::decode_from_slice(bytes, config).ok().map(|(value, _)| value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contents() -> Contents {
+        let key = EventKey { ty: 7, call: None };
+        let frame = |i: u64| Frame {
+            offset: i * 100,
+            len: 100,
+            start: i * 1000,
+            size: 1000,
+            events_before: i * 10,
+            events: 10,
+            kinds: vec![(key, 9), (EventKey { ty: 1, call: Some(300) }, 1)],
+            names: Some(vec![b"cat\xff".to_vec()]),
+            ..Frame::default()
+        };
+        Contents { frames: (0..3).map(frame).collect(), checkpoints: vec![(1, 100)], ..Contents::default() }
+    }
+
+    #[test]
+    fn records_are_read_as_they_were_written() {
+        let checkpoint = Checkpoint { ended: vec![(-5, 6)], base: Some(3), ..Checkpoint::default() };
+        let subject = Subject { len: 5, modified: -1, ends: 7 };
+        for record in [
+            Record::Frame(Frame::default()),
+            Record::Checkpoint(checkpoint),
+            Record::Contents(contents()),
+            Record::Subject(subject),
+        ] {
+            let bytes = record.to_bytes().unwrap();
+            assert_eq!(Record::from_bytes(&bytes).as_ref(), Some(&record));
+            // Other programs find nothing in it.
+            assert_eq!(zstd::decode_all(&bytes[..]).unwrap(), b"");
+        }
+    }
+
+    #[test]
+    fn damaged_records_are_none() {
+        let bytes = Record::Contents(contents()).to_bytes().unwrap();
+        for at in 8 + NAME.len()..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            assert_eq!(Record::from_bytes(&damaged), None, "byte {at}");
+            assert_eq!(Record::from_bytes(&bytes[..at]), None, "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn contents_that_do_not_fit_together_are_not_believed() {
+        assert!(contents().is_sound(1000));
+        let with = |change: fn(&mut Contents)| {
+            let mut changed = contents();
+            change(&mut changed);
+            changed.is_sound(1000)
+        };
+        assert!(!with(|c| c.frames[1].offset += 1));
+        assert!(!with(|c| c.frames[2].events_before = 5));
+        assert!(!with(|c| c.frames[0].len = u64::MAX));
+        assert!(!with(|c| c.checkpoints[0].0 = 3));
+        assert!(!with(|c| c.checkpoints[0].1 = 1000));
+        assert!(!with(|c| c.checkpoints.push((1, 100))));
+    }
+}
