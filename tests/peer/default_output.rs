@@ -6,8 +6,10 @@ use anyhow::{Context, Result, bail};
 use tracer_tests::programs::Scratch;
 use tracer_tests::{Completion, Needs, Trial, live};
 
-use crate::differences::{Difference, explain, is_miscounted, of_capture};
-use crate::sysdig::{captures, name_of, pair, sysdig, tracer, without_number};
+use crate::records::Extent;
+use crate::rules::{LINE, Rules};
+use crate::situation::{Situation, Story};
+use crate::sysdig::{captures, is_numbered_alike, name_of, pair, sysdig, tracer, without_number};
 
 /// Lines that must be equal or explained, of 100.
 const GOAL: f64 = 99.9;
@@ -37,11 +39,12 @@ impl Row {
 }
 
 fn default_output() -> Result<Completion> {
+    let rules = Rules::load()?;
     let mut below = Vec::new();
     println!("{:>7} {:>7} {:>9} {:>8}  capture", "lines", "equal", "explained", "percent");
     for capture in captures()? {
         let name = name_of(&capture);
-        let Some(row) = compare(&capture, &name)? else {
+        let Some(row) = compare(&capture, &rules)? else {
             println!("{:>7} {:>7} {:>9} {:>8}  {name}: sysdig does not read it", "", "", "", "");
             continue;
         };
@@ -54,7 +57,7 @@ fn default_output() -> Result<Completion> {
         }
     }
     if !below.is_empty() {
-        bail!("fewer than {GOAL} % of the lines are equal in {}", below.join(", "));
+        bail!("fewer than {GOAL} % of the lines are equal or explained in {}", below.join(", "));
     }
     Ok(Completion::Completed)
 }
@@ -81,17 +84,17 @@ fn joined() -> Result<Completion> {
     Ok(Completion::Completed)
 }
 
-fn compare(capture: &Path, name: &str) -> Result<Option<Row>> {
+fn compare(capture: &Path, rules: &Rules) -> Result<Option<Row>> {
     let Some(theirs) = sysdig(capture, &[])? else { return Ok(None) };
+    let Some(story) = Story::of(capture, Extent::Whole)? else { return Ok(None) };
     let ours = tracer(capture, &[])?;
-    let differences = of_capture(name)?;
-    let by_number = !is_miscounted(name);
+    let by_number = is_numbered_alike(&theirs, &ours);
     let pairs = pair(&theirs, &ours, by_number);
     let mut row = Row { lines: theirs.len(), ..Row::default() };
-    for (theirs, ours) in &pairs.both {
-        let (theirs, ours) =
-            if by_number { (*theirs, *ours) } else { (without_number(theirs), without_number(ours)) };
-        judge(&mut row, &differences, theirs, ours);
+    for (at, theirs, ours) in &pairs.both {
+        let situation = story.order.get(*at).map_or(Situation::default(), |key| story.situation(key));
+        let line = |line| String::from_utf8_lossy(if by_number { line } else { without_number(line) });
+        judge(&mut row, rules, situation, &line(theirs), &line(ours));
     }
     let alone = |line: &&[u8]| format!("  only {}", String::from_utf8_lossy(line));
     row.wrong.extend(pairs.only_sysdig.iter().take(3).map(alone));
@@ -102,13 +105,12 @@ fn compare(capture: &Path, name: &str) -> Result<Option<Row>> {
     Ok(Some(row))
 }
 
-fn judge(row: &mut Row, differences: &[Difference], theirs: &[u8], ours: &[u8]) {
+fn judge(row: &mut Row, rules: &Rules, situation: Situation, theirs: &str, ours: &str) {
     if theirs == ours {
         row.equal += 1;
-    } else if explain(differences, theirs, ours) {
+    } else if rules.explain(LINE, situation, theirs, ours, "") {
         row.explained += 1;
     } else if row.wrong.len() < 6 {
-        row.wrong.push(format!("  - {}", String::from_utf8_lossy(theirs)));
-        row.wrong.push(format!("  + {}", String::from_utf8_lossy(ours)));
+        row.wrong.extend([format!("  - {theirs}"), format!("  + {ours}")]);
     }
 }

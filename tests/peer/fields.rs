@@ -2,138 +2,139 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use tracer_tests::{Completion, Needs, Trial, live};
 
-use crate::differences::is_miscounted;
+use crate::catalogue;
+use crate::records::{Both, Extent, ask};
+use crate::rules::Rules;
+use crate::situation::Story;
 use crate::sysdig::{captures, name_of};
 
-/// Values that must be equal, of 100, where `fields.tsv` has no other floor.
+/// Values of each field that must be equal or explained in each capture, of 100.
 const GOAL: f64 = 99.9;
-/// Fields in one format.
-const AT_ONCE: usize = 40;
-/// Events of each capture that are compared, hidden ones included.
-const EVENTS: &str = "4000";
-
-const BETWEEN: char = '\u{1f}';
-const BEHIND: &str = "\u{1e}\n";
 
 pub fn trials() -> Vec<Trial> {
     vec![live("fields are those of sysdig", &[Needs::Program("sysdig")], fields)]
 }
 
-/// What came out for one field.
+/// What came out for one field, in one capture or all.
 #[derive(Default)]
 struct Row {
     values: usize,
     equal: usize,
+    explained: usize,
+    /// The worst capture, in percent, and its name.
+    worst: Option<(f64, String)>,
     example: Option<String>,
 }
 
+impl Row {
+    fn percent(&self, good: usize) -> f64 {
+        if self.values == 0 { 100.0 } else { 100.0 * good as f64 / self.values as f64 }
+    }
+
+    fn total(&self) -> f64 {
+        self.percent(self.equal + self.explained)
+    }
+
+    fn add(&mut self, other: Row, capture: &str) {
+        let total = other.total();
+        if self.worst.as_ref().is_none_or(|(worst, _)| total < *worst) {
+            self.worst = Some((total, capture.to_string()));
+        }
+        self.values += other.values;
+        self.equal += other.equal;
+        self.explained += other.explained;
+        self.example = self.example.take().or(other.example);
+    }
+}
+
 fn fields() -> Result<Completion> {
-    let captures: Vec<_> = captures()?.into_iter().filter(|path| !is_miscounted(&name_of(path))).collect();
+    let rules = Rules::load()?;
+    let captures = captures()?;
     let first = captures.first().context("a capture")?;
-    let names: Vec<String> = names()?.into_iter().filter(|name| is_printable(first, name)).collect();
-    let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
+    let names = catalogue::printed(first)?;
+    let mut by_field: BTreeMap<String, Row> = BTreeMap::new();
+    println!("{:>9} {:>8} {:>9} {:>8}  capture", "values", "equal", "explained", "percent");
+    let mut below: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for capture in &captures {
-        for names in names.chunks(AT_ONCE) {
-            compare(capture, names, &mut rows)?;
+        let name = name_of(capture);
+        let Some(rows) = compare(capture, &names, &rules)? else {
+            println!("{:>9} {:>8} {:>9} {:>8}  {name}: sysdig fails", "", "", "", "");
+            continue;
+        };
+        let mut sum = Row::default();
+        for (field, row) in rows {
+            if row.total() < GOAL {
+                below.entry(field.clone()).or_default().push(name.clone());
+            }
+            sum.values += row.values;
+            sum.equal += row.equal;
+            sum.explained += row.explained;
+            by_field.entry(field).or_default().add(row, &name);
         }
+        let equal = sum.percent(sum.equal);
+        println!("{:>9} {equal:>8.3} {:>9} {:>8.3}  {name}", sum.values, sum.explained, sum.total());
     }
-    let floors = floors()?;
-    let mut below = Vec::new();
-    println!("{:>8} {:>8} {:>8}  field", "values", "percent", "floor");
-    for (name, row) in &rows {
-        let percent = if row.values == 0 { 100.0 } else { 100.0 * row.equal as f64 / row.values as f64 };
-        let floor = floors.get(name).copied().unwrap_or(GOAL);
-        if percent < 100.0 {
-            let example = row.example.as_deref().unwrap_or("");
-            println!("{:>8} {percent:>8.3} {floor:>8.1}  {name}  {example}", row.values);
-        }
-        if percent < floor {
-            below.push(*name);
-        }
-    }
-    println!(
-        "{} fields, {} differ nowhere",
-        rows.len(),
-        rows.values().filter(|row| row.equal == row.values).count()
-    );
+    print_fields(&by_field);
     if !below.is_empty() {
-        bail!("below their floor: {}", below.join(", "));
+        bail!("fewer than {GOAL} % of the values are equal or explained, by field: {below:#?}");
     }
     Ok(Completion::Completed)
 }
 
-/// The fields that `sysdig -l` lists.
-fn names() -> Result<Vec<String>> {
-    let output = Command::new("sysdig").arg("-l").stdin(Stdio::null()).output().context("sysdig -l")?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let name = |line: &str| {
-        let name = line.split_whitespace().next()?;
-        let is_name =
-            name.contains('.') && name.chars().all(|c| c.is_ascii_lowercase() || "._0123456789".contains(c));
-        (line.starts_with(name) && is_name).then(|| name.to_string())
-    };
-    let mut names: Vec<String> = text.lines().filter_map(name).collect();
-    names.dedup();
-    Ok(names)
-}
-
-/// Whether both programs print the field without an argument.
-fn is_printable(capture: &Path, name: &str) -> bool {
-    let format = format!("*%{name}");
-    let accepts = |program: &Path| {
-        let mut command = Command::new(program);
-        command.args(["-n", "1", "-p", &format, "-r"]).arg(capture).stdin(Stdio::null());
-        command.output().is_ok_and(|output| output.status.success())
-    };
-    tracer_tests::tracer::binary().is_ok_and(|tracer| accepts(&tracer)) && accepts(Path::new("sysdig"))
-}
-
-/// The floors in `fields.tsv`.
-fn floors() -> Result<BTreeMap<&'static str, f64>> {
-    let rows = include_str!("fields.tsv").lines().filter(|line| !line.starts_with('#'));
-    rows.map(|row| {
-        let mut columns = row.split('\t');
-        let (name, floor) = (columns.next().unwrap_or(""), columns.next().unwrap_or(""));
-        columns.next().with_context(|| format!("fields.tsv: {name} without a reason"))?;
-        Ok((name, floor.parse().with_context(|| format!("fields.tsv: {row}"))?))
-    })
-    .collect()
-}
-
-fn compare<'a>(capture: &Path, names: &'a [String], rows: &mut BTreeMap<&'a str, Row>) -> Result<()> {
-    let columns: Vec<String> = names.iter().map(|name| format!("{BETWEEN}%{name}")).collect();
-    let format = format!("*%evt.num{}\u{1e}", columns.concat());
-    let Some(theirs) = records(Path::new("sysdig"), capture, &format)? else { return Ok(()) };
-    let ours = records(&tracer_tests::tracer::binary()?, capture, &format)?.context("tracer failed")?;
-    let ours: BTreeMap<&str, &str> =
-        ours.split(BEHIND).filter_map(|record| record.split_once(BETWEEN)).collect();
-    for (number, theirs) in theirs.split(BEHIND).filter_map(|record| record.split_once(BETWEEN)) {
-        let Some(ours) = ours.get(number) else { continue };
-        for ((name, theirs), ours) in names.iter().zip(theirs.split(BETWEEN)).zip(ours.split(BETWEEN)) {
-            let row = rows.entry(name).or_default();
-            row.values += 1;
-            row.equal += usize::from(theirs == ours);
-            if theirs != ours && row.example.is_none() {
-                row.example = Some(format!("{} {number}: {theirs:.60?}, not {ours:.60?}", name_of(capture)));
-            }
+fn print_fields(by_field: &BTreeMap<String, Row>) {
+    println!("\n{:>9} {:>8} {:>9} {:>8}  field, worst capture", "values", "equal", "explained", "percent");
+    for (field, row) in by_field.iter().filter(|(_, row)| row.equal < row.values) {
+        let (worst, capture) = row.worst.as_ref().map_or((100.0, ""), |(worst, name)| (*worst, name));
+        let (equal, total) = (row.percent(row.equal), row.total());
+        print!("{:>9} {equal:>8.3} {:>9} {total:>8.3}  {field}", row.values, row.explained);
+        println!("{}", if worst < 100.0 { format!(", {worst:.3} in {capture}") } else { String::new() });
+        if let Some(example) = &row.example {
+            println!("{:>38}  {example}", "");
         }
     }
-    Ok(())
+    let everywhere = by_field.values().filter(|row| row.equal == row.values).count();
+    println!("{} fields, of which {everywhere} differ nowhere", by_field.len());
 }
 
-/// What a program prints with this format; `None` when it fails.
-fn records(program: &Path, capture: &Path, format: &str) -> Result<Option<String>> {
-    let output = Command::new(program)
-        .args(["-n", EVENTS, "-p", format, "-r"])
-        .arg(capture)
-        .env("TZ", "UTC")
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| program.display().to_string())?;
-    Ok(output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
+/// The fields of one capture; `None` when sysdig fails on it.
+fn compare(capture: &Path, names: &[String], rules: &Rules) -> Result<Option<BTreeMap<String, Row>>> {
+    let Some(story) = Story::of(capture, Extent::Beginning)? else { return Ok(None) };
+    let asked = ask(capture, Extent::Beginning, names)?;
+    let mut rows = BTreeMap::new();
+    for both in &asked.answers {
+        for (at, field) in both.fields.iter().enumerate() {
+            rows.insert(field.clone(), compare_field(both, at, field, &story, rules));
+        }
+    }
+    for field in &asked.failing {
+        println!("{:>38}  sysdig fails with %{field} on {}", "", name_of(capture));
+    }
+    Ok(Some(rows))
+}
+
+fn compare_field(both: &Both, at: usize, field: &str, story: &Story, rules: &Rules) -> Row {
+    let mut row = Row::default();
+    let mut before = "";
+    for key in &story.order {
+        let value = |of: Option<&'_ [String]>| of.and_then(|values| values.get(at)).is_some();
+        let (theirs, ours) = (both.sysdig.of(key), both.tracer.of(key));
+        if !value(theirs) || !value(ours) {
+            continue;
+        }
+        let (theirs, ours) = (&theirs.unwrap_or_default()[at], &ours.unwrap_or_default()[at]);
+        row.values += 1;
+        if theirs == ours {
+            row.equal += 1;
+        } else if rules.explain(field, story.situation(key), theirs, ours, before) {
+            row.explained += 1;
+        } else if row.example.is_none() {
+            row.example = Some(format!("{key}: {theirs:.60?}, not {ours:.60?}"));
+        }
+        before = theirs;
+    }
+    row
 }

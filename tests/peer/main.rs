@@ -1,10 +1,15 @@
 //! Tests beside the real sysdig: what it prints for the captures in `captures/`, tracer prints too.
 
+mod catalogue;
 mod chisels;
 mod default_output;
-mod differences;
 mod fields;
+mod filter_text;
+mod filters;
 mod recording;
+mod records;
+mod rules;
+mod situation;
 mod sysdig;
 
 fn main() {
@@ -12,6 +17,7 @@ fn main() {
     trials.extend(chisels::trials());
     trials.extend(default_output::trials());
     trials.extend(fields::trials());
+    trials.extend(filters::trials());
     trials.extend(recording::trials());
     tracer_tests::run(trials);
 }

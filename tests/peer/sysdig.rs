@@ -1,10 +1,11 @@
 //! Runs sysdig and tracer on a capture and lays their lines side by side.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+
+use crate::records::Program;
 
 /// The captures that the tests know, by name.
 pub fn captures() -> Result<Vec<PathBuf>> {
@@ -27,27 +28,13 @@ pub fn name_of(capture: &Path) -> String {
 
 /// Lines that sysdig prints; `None` when it refuses the capture.
 pub fn sysdig(capture: &Path, arguments: &[&str]) -> Result<Option<Vec<Vec<u8>>>> {
-    let output = Command::new("sysdig")
-        .arg("-r")
-        .arg(capture)
-        .args(arguments)
-        .env("TZ", "UTC")
-        .stdin(Stdio::null())
-        .output()
-        .context("sysdig")?;
+    let output = Program::Sysdig.reading(capture)?.args(arguments).output().context("sysdig")?;
     Ok(output.status.success().then(|| lines(&output.stdout)))
 }
 
 /// Lines that tracer prints.
 pub fn tracer(capture: &Path, arguments: &[&str]) -> Result<Vec<Vec<u8>>> {
-    let output = Command::new(tracer_tests::tracer::binary()?)
-        .arg("-r")
-        .arg(capture)
-        .args(arguments)
-        .env("TZ", "UTC")
-        .stdin(Stdio::null())
-        .output()
-        .context("tracer")?;
+    let output = Program::Tracer.reading(capture)?.args(arguments).output().context("tracer")?;
     if !output.status.success() {
         bail!("tracer -r {}: {}", capture.display(), String::from_utf8_lossy(&output.stderr));
     }
@@ -73,10 +60,18 @@ pub fn without_number(line: &[u8]) -> &[u8] {
     line.iter().position(|b| *b == b' ').and_then(|at| line.get(at + 1..)).unwrap_or(line)
 }
 
+/// Whether an event has the same number in both outputs. Sysdig does not count events of types that it does not know.
+pub fn is_numbered_alike(sysdig: &[Vec<u8>], tracer: &[Vec<u8>]) -> bool {
+    let number_and_time = |line: &[u8]| line.splitn(3, |b| *b == b' ').take(2).collect::<Vec<_>>().concat();
+    let ours: HashSet<Vec<u8>> = tracer.iter().map(|line| number_and_time(line)).collect();
+    sysdig.iter().all(|line| ours.contains(&number_and_time(line)))
+}
+
 /// Lines of two programs for the same events.
 #[derive(Default)]
 pub struct Pairs<'a> {
-    pub both: Vec<(&'a [u8], &'a [u8])>,
+    /// With the position of the line in sysdig's output.
+    pub both: Vec<(usize, &'a [u8], &'a [u8])>,
     pub only_sysdig: Vec<&'a [u8]>,
     pub only_tracer: Vec<&'a [u8]>,
 }
@@ -99,9 +94,9 @@ pub fn pair<'a>(sysdig: &'a [Vec<u8>], tracer: &'a [Vec<u8>], by_number: bool) -
         ours.entry(key(line)).or_default().push(line);
     }
     let mut pairs = Pairs::default();
-    for line in sysdig {
+    for (at, line) in sysdig.iter().enumerate() {
         match ours.get_mut(key(line)).and_then(Vec::pop) {
-            Some(other) => pairs.both.push((line, other)),
+            Some(other) => pairs.both.push((at, line, other)),
             None => pairs.only_sysdig.push(line),
         }
     }

@@ -10,7 +10,7 @@ use crate::schema::{ParamFormat as F, ParamType as T};
 use crate::state::containers::Lookup;
 use crate::state::fd::{Endpoint, FdInfo, FdKind, L4, Role};
 use bstr::ByteSlice;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const fn field(name: &'static str, ty: T, format: F, doc: &'static str, extract: Extract) -> Field {
     Field::new(Class::Fd, name, ty, format, doc, extract)
@@ -232,10 +232,16 @@ fn one(x: &Extraction<'_>, end: End, emit: Emit<'_>, part: fn(Endpoint) -> Value
     }
 }
 
+/// Both ends; those of a socket that is not connected are address 0 and port 0.
 fn either(x: &Extraction<'_>, emit: Emit<'_>, part: fn(Endpoint) -> Value<'static>) {
     let Some(fd) = x.context.fd() else { return };
+    let unset = match fd.kind {
+        FdKind::Ipv4 => Some(Endpoint { ip: Ipv4Addr::UNSPECIFIED.into(), port: 0 }),
+        FdKind::Ipv6 => Some(Endpoint { ip: Ipv6Addr::UNSPECIFIED.into(), port: 0 }),
+        _ => None,
+    };
     let (client, server) = ends(fd);
-    for end in [client, server].into_iter().flatten() {
+    for end in [client.or(unset), server.or(unset)].into_iter().flatten() {
         emit(part(end));
     }
 }
