@@ -64,10 +64,10 @@ pub fn printed(capture: &Path) -> Result<Vec<String>> {
     let mut printed = Vec::new();
     for name in names {
         let accepts = |program: Program| {
-            let format = format!("*%{name}");
+            let format = format!("*%{name}|");
             let output =
                 program.reading(capture)?.args(Extent::Beginning.options()).args(["-p", &format]).output()?;
-            // A field that needs an argument is printed with its own name behind it.
+            // A field that needs an argument is printed with its own name behind it when a text follows.
             let is_whole = !String::from_utf8_lossy(&output.stdout).contains(&name);
             anyhow::Ok(output.status.success() && is_whole)
         };
