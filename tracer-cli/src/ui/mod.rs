@@ -20,6 +20,8 @@ pub mod rows;
 mod spectrogram;
 mod table_screen;
 mod terminal;
+#[cfg(test)]
+mod tests;
 mod text_screen;
 mod theme;
 pub mod view;

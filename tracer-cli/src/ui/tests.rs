@@ -1,0 +1,223 @@
+//! The screen with keys, reports and sizes of all kinds, drawn into memory.
+
+use super::aggregate::{Row, Sample};
+use super::app::{App, Settings};
+use super::catalog::Catalog;
+use super::cell::Cell;
+use super::lines::{Line, Tone};
+use super::theme::{Depth, Theme};
+use super::watch::{Order, Report, Subject};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use proptest::prelude::*;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use std::time::Duration;
+
+fn app(live: bool) -> App {
+    let (catalog, _) = Catalog::load(&[]);
+    let view = catalog.by_id("procs").unwrap().clone();
+    let settings = Settings {
+        containers: false,
+        filter: String::new(),
+        source: "a.scap".to_owned(),
+        live,
+        interval: Duration::from_secs(2),
+    };
+    App::new(catalog, settings, &view).unwrap()
+}
+
+fn terminal(width: u16, height: u16) -> Terminal<TestBackend> {
+    Terminal::new(TestBackend::new(width, height)).unwrap()
+}
+
+fn screen(terminal: &mut Terminal<TestBackend>, app: &mut App) -> Vec<String> {
+    terminal.draw(|frame| super::draw::draw(frame, app, Theme { depth: Depth::True })).unwrap();
+    let buffer = terminal.backend().buffer();
+    let width = usize::from(buffer.area.width);
+    let cells: Vec<&str> = buffer.content().iter().map(ratatui::buffer::Cell::symbol).collect();
+    cells.chunks(width).map(|line| line.concat().trim_end().to_owned()).collect()
+}
+
+/// Two rows, or some lines, for whatever is watched.
+fn answer(order: &Order) -> Vec<Report> {
+    let number = order.number;
+    match &order.subject {
+        Subject::Table(layout) => {
+            let row = |n: u64| Row {
+                cells: layout
+                    .columns
+                    .iter()
+                    .map(|column| match column.field.field.name {
+                        "proc.exeline" | "fd.name" | "user.name" => {
+                            Cell::Text(format!("name {n}\x1b[31m").into_bytes().into())
+                        }
+                        "thread.cpu" => Cell::Double(n as f64 * 1.5),
+                        _ => Cell::Uint(n),
+                    })
+                    .collect(),
+            };
+            let sample = Sample { rows: (1..=50).map(row).collect(), last_ts: 5, ..Sample::default() };
+            let complete = Report::Complete { number, events: 7, first_ts: 1, last_ts: 5 };
+            vec![Report::Sample { number, sample }, complete]
+        }
+        Subject::Lines(_) => {
+            let line = |n| Line { text: format!("line {n}"), tone: Tone::Read };
+            vec![Report::Lines { number, lines: (0..100).map(line).collect(), dropped: 0 }]
+        }
+    }
+}
+
+/// Answers everything that is ordered.
+fn settle(app: &mut App) {
+    while let Some(order) = app.take_order() {
+        answer(&order).into_iter().for_each(|report| app.report(report));
+    }
+}
+
+fn press(app: &mut App, key: KeyCode) {
+    app.key(KeyEvent::new(key, KeyModifiers::NONE));
+    settle(app);
+}
+
+#[test]
+fn rows_are_sorted_and_selected_and_nothing_of_a_program_reaches_the_terminal() {
+    let mut app = app(false);
+    settle(&mut app);
+    let mut terminal = terminal(120, 24);
+    let lines = screen(&mut terminal, &mut app);
+    assert_eq!(lines[0], "Viewing: Processes For: whole machine");
+    assert_eq!(lines[1], "Source: a.scap (7 evts, 4ns) Filter: evt.type!=switch");
+    assert!(lines[2].starts_with("   PID   PPID    CPU▼ USER"), "{}", lines[2]);
+    assert!(lines[3].starts_with("    50     50   75.00 name 50[31m"), "{}", lines[3]);
+    assert!(lines[23].ends_with("1/50(2%)"), "{}", lines[23]);
+    assert_eq!(app.selected_index(), Some(0));
+    press(&mut app, KeyCode::End);
+    assert_eq!(app.selected_index(), Some(49));
+    // The largest of a column again: the order turns, and the selected row stays selected.
+    let selected = app.level.selected.clone();
+    press(&mut app, KeyCode::Char('#'));
+    press(&mut app, KeyCode::Char('#'));
+    assert_eq!(app.level.selected, selected);
+}
+
+#[test]
+fn enter_narrows_and_backspace_comes_back() {
+    let mut app = app(true);
+    settle(&mut app);
+    press(&mut app, KeyCode::Down);
+    press(&mut app, KeyCode::Enter);
+    assert_eq!(app.level.view.id, "threads");
+    assert_eq!(app.level.filter_text(""), "(evt.type!=switch) and (proc.pid=49)");
+    press(&mut app, KeyCode::Enter);
+    assert_eq!(app.level.view.id, "files");
+    press(&mut app, KeyCode::Backspace);
+    press(&mut app, KeyCode::Backspace);
+    assert_eq!((app.level.view.id.as_str(), app.stack.len()), ("procs", 0));
+    assert_eq!(app.selected_index(), Some(1));
+}
+
+#[test]
+fn events_and_data_of_a_row_are_read_and_searched() {
+    let mut app = app(false);
+    settle(&mut app);
+    press(&mut app, KeyCode::F(6));
+    let mut terminal = terminal(80, 24);
+    let lines = screen(&mut terminal, &mut app);
+    assert!(lines[0].starts_with("Viewing: Events For: whole machine"), "{}", lines[0]);
+    press(&mut app, KeyCode::Char('/'));
+    "line 77".chars().for_each(|c| press(&mut app, KeyCode::Char(c)));
+    press(&mut app, KeyCode::Enter);
+    assert!(screen(&mut terminal, &mut app).iter().any(|line| line == "line 77"));
+    press(&mut app, KeyCode::Backspace);
+    assert!(screen(&mut terminal, &mut app)[0].starts_with("Viewing: Processes"));
+}
+
+#[test]
+fn a_wrong_filter_stays_to_be_mended() {
+    let mut app = app(true);
+    settle(&mut app);
+    press(&mut app, KeyCode::F(4));
+    press(&mut app, KeyCode::Char('x'));
+    press(&mut app, KeyCode::Enter);
+    let mut terminal = terminal(120, 24);
+    let foot = screen(&mut terminal, &mut app)[23].clone();
+    assert!(foot.contains("Filter: evt.type!=switchx"), "{foot}");
+    assert_eq!(app.level.typed, None);
+    press(&mut app, KeyCode::Backspace);
+    press(&mut app, KeyCode::Enter);
+    assert_eq!(app.level.typed.as_deref(), Some("evt.type!=switch"));
+}
+
+#[test]
+fn actions_are_asked_about_and_never_run_on_files() {
+    let mut live = app(true);
+    settle(&mut live);
+    press(&mut live, KeyCode::Char('k'));
+    assert!(live.effects.is_empty());
+    press(&mut live, KeyCode::Char('n'));
+    assert!(live.effects.is_empty());
+    press(&mut live, KeyCode::Char('k'));
+    press(&mut live, KeyCode::Char('y'));
+    assert_eq!(live.effects.len(), 1);
+    let mut file = app(false);
+    settle(&mut file);
+    press(&mut file, KeyCode::Char('k'));
+    press(&mut file, KeyCode::Char('y'));
+    assert!(file.effects.is_empty());
+}
+
+#[derive(Debug, Clone)]
+enum Input {
+    Key(KeyCode, KeyModifiers),
+    Mouse(u16, u16, bool),
+    Size(u16, u16),
+}
+
+fn input() -> impl Strategy<Value = Input> {
+    use KeyCode::{
+        Backspace, Char, Delete, Down, End, Enter, Esc, F, Home, Left, PageDown, PageUp, Right, Up,
+    };
+    let named = prop::sample::select(vec![
+        Backspace, Delete, Down, End, Enter, Enter, Esc, Home, Left, PageDown, PageUp, Right, Up,
+    ]);
+    // Not F10 and q, which end the program, and not w, which writes files.
+    let function = prop::sample::select(vec![1, 2, 3, 4, 5, 6, 7, 8, 9, 12]).prop_map(F);
+    let letter = prop::char::range(' ', '~').prop_filter("", |c| !"qw".contains(*c)).prop_map(Char);
+    let key = prop_oneof![3 => named, 2 => function, 2 => letter];
+    let control = prop::sample::select(vec!['f', 'd', 'u', 'g', 'l']).prop_map(Char);
+    prop_oneof![
+        20 => key.prop_map(|key| Input::Key(key, KeyModifiers::NONE)),
+        2 => control.prop_map(|key| Input::Key(key, KeyModifiers::CONTROL)),
+        3 => (0..200u16, 0..60u16, any::<bool>()).prop_map(|(x, y, double)| Input::Mouse(x, y, double)),
+        1 => (1..200u16, 1..60u16).prop_map(|(x, y)| Input::Size(x, y)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_keys_break_it(live: bool, inputs in prop::collection::vec(input(), 1..200)) {
+        let mut app = app(live);
+        let mut terminal = terminal(80, 24);
+        settle(&mut app);
+        for input in inputs {
+            match input {
+                Input::Key(key, modifiers) => app.key(KeyEvent::new(key, modifiers)),
+                Input::Mouse(column, row, double) => app.mouse(
+                    MouseEvent {
+                        kind: MouseEventKind::Down(MouseButton::Left),
+                        column,
+                        row,
+                        modifiers: KeyModifiers::NONE,
+                    },
+                    double,
+                ),
+                Input::Size(width, height) => terminal.backend_mut().resize(width, height),
+            }
+            settle(&mut app);
+            screen(&mut terminal, &mut app);
+            app.effects.clear();
+        }
+    }
+}
