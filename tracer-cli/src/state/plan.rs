@@ -91,7 +91,9 @@ fn bind_of(info: &EventInfo) -> Bind {
 fn has_path_alone(info: &EventInfo) -> bool {
     let exit = info.ty.exit().info();
     let has_path = |info: &EventInfo| {
-        info.params.iter().any(|param| matches!(param.ty, ParamType::Fspath | ParamType::Fsrelpath))
+        info.params
+            .iter()
+            .any(|param| matches!(param.ty, ParamType::Fspath | ParamType::Fsrelpath | ParamType::Charbuf))
     };
     has_path(info) && exit.is_some_and(|exit| !has_path(exit))
 }
