@@ -94,7 +94,7 @@ fn all_fields() -> Format {
             && field.arg != Arg::Required
             && field.class != Class::Util;
         if is_printable {
-            text.push_str("\u{1f}");
+            text.push('\u{1f}');
             text.push_str(field.name);
             text.push_str("=%");
             text.push_str(field.name);

@@ -90,7 +90,7 @@ fn a_reader_that_leaves_ends_the_run_quietly() {
 fn what_is_no_capture_is_told_in_one_clear_line() {
     let folder = Scratch::new("none");
     let secret = folder.file("secret.scap", &plain().0);
-    std::fs::set_permissions(&secret, PermissionsExt::from_mode(0)).expect("nobody may read it");
+    std::fs::set_permissions(&secret, PermissionsExt::from_mode(0o0)).expect("nobody may read it");
     for (file, expected) in [
         (folder.0.join("none.scap"), "can't open file FILE: No such file or directory"),
         (folder.0.clone(), "can't open file FILE: it is a directory"),

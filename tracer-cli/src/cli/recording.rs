@@ -29,7 +29,7 @@ pub(super) fn options(args: &Args) -> Result<Option<WriteOptions>, UsageError> {
         seconds: number("-G", &args.file_seconds)?,
         events: number("-e", &args.file_events)?,
         files: number("-W", &args.file_limit)?,
-        total: args.max_total.as_deref().map(|text| total(text)).transpose()?,
+        total: args.max_total.as_deref().map(total).transpose()?,
     };
     let codec = match args.compress.as_deref() {
         _ if args.gzip => Codec::Gzip,

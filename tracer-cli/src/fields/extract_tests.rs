@@ -296,7 +296,10 @@ fn of_connections() {
             ("fd.directory", ""),
         ],
     );
-    check(&read(6), &[("fd.cip", ""), ("fd.ip", ""), ("fd.l4proto", "<NA>"), ("fd.type", "ipv4")]);
+    check(
+        &read(6),
+        &[("fd.cip", ""), ("fd.ip", "0.0.0.0 0.0.0.0"), ("fd.l4proto", "<NA>"), ("fd.type", "ipv4")],
+    );
 }
 
 #[test]

@@ -133,7 +133,7 @@ impl BufRead for Counted {
 
 /// A member of a gzip file, or a frame of a zstd file.
 enum Member {
-    Gzip(GzDecoder<Counted>),
+    Gzip(Box<GzDecoder<Counted>>),
     Zstd(Decoder<'static, Counted>),
 }
 
@@ -141,7 +141,7 @@ impl Member {
     fn new(file: Counted, compression: Compression) -> io::Result<Self> {
         Ok(match compression {
             Compression::Zstd => Member::Zstd(Decoder::with_buffer(file)?.single_frame()),
-            Compression::Gzip | Compression::None => Member::Gzip(GzDecoder::new(file)),
+            Compression::Gzip | Compression::None => Member::Gzip(Box::new(GzDecoder::new(file))),
         })
     }
 
