@@ -23,7 +23,8 @@ fn the_example_counts_opened_files() {
     };
     let counted = run(&["-c", "opens_by", "proc.name"]);
     let limited = run(&["-c", "opens_by", "proc.name 1000000"]);
-    let opened = "evt.type in (open, openat, openat2, creat) and evt.dir=< and evt.failed=false and proc.name exists";
+    let opened =
+        "evt.type in (open, openat, openat2, creat) and evt.dir=< and evt.failed=false and proc.name exists";
     let events = run(&["-p", "%evt.num", opened]);
     let listed = run(&["-cl"]);
     std::fs::remove_dir_all(&folder).expect("removed");

@@ -9,6 +9,7 @@ use crate::chisel::ErrorKind as Fault;
 use crate::container::{Lookup, LookupOptions};
 use crate::live::LiveSource;
 use crate::live::probe::losses;
+use crate::live::procinfo::WithProcessTimes;
 use crate::output::report;
 use crate::output::summary::Summary;
 use crate::output::text::Lines;
@@ -113,7 +114,11 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
             for refused in losses(live.reports()) {
                 complain(&refused);
             }
-            Box::new(live)
+            match plan.chisels {
+                // Some of them sum CPU times up.
+                Some(_) => Box::new(WithProcessTimes::new(live)),
+                None => Box::new(live),
+            }
         }
         // A file that grows has no index yet, and with one the bytes that were read tell nothing.
         Origin::Files(ref files) if plan.follow || plan.progress => {

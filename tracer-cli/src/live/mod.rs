@@ -13,6 +13,7 @@ pub mod plan;
 pub mod probe;
 pub mod proc_scan;
 mod proc_sockets;
+pub mod procinfo;
 pub mod ring;
 mod scratch;
 mod slots;

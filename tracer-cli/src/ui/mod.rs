@@ -15,7 +15,6 @@ mod keys;
 pub mod lines;
 mod menu;
 mod pages;
-mod procinfo;
 pub mod rows;
 mod spectrogram;
 mod table_screen;

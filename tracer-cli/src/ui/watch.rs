@@ -5,12 +5,12 @@
 
 use super::aggregate::{Layout, Sample, Table};
 use super::lines::{Line, LineMaker};
-use super::procinfo::WithProcessTimes;
 use super::spectrogram::RANGES;
 use crate::container::{Lookup, LookupOptions, Sockets};
 use crate::event::{Event, EventBits};
 use crate::fields::ExtractOptions;
 use crate::filter::Filter;
+use crate::live::procinfo::WithProcessTimes;
 use crate::live::{LiveOptions, LiveSource};
 use crate::pipeline::{Pipeline, Rules};
 use crate::scap::CaptureSource;
