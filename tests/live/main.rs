@@ -2,6 +2,7 @@
 
 mod ancestry;
 mod argument;
+mod chisels;
 mod command_line;
 mod commands;
 mod hostile;
@@ -13,6 +14,7 @@ fn main() {
     let mut trials = Vec::new();
     trials.extend(command_line::trials());
     trials.extend(commands::trials());
+    trials.extend(chisels::trials());
     trials.extend(ancestry::trials());
     trials.extend(loss::trials());
     trials.extend(strace::trials());
