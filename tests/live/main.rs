@@ -7,6 +7,7 @@ mod command_line;
 mod commands;
 mod hostile;
 mod loss;
+mod screen;
 mod strace;
 mod strace_log;
 
@@ -15,6 +16,7 @@ fn main() {
     trials.extend(command_line::trials());
     trials.extend(commands::trials());
     trials.extend(chisels::trials());
+    trials.extend(screen::trials());
     trials.extend(ancestry::trials());
     trials.extend(loss::trials());
     trials.extend(strace::trials());

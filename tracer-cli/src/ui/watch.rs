@@ -304,13 +304,15 @@ impl Watcher {
                 self.end_sample(context.state, self.end_ts);
             }
         }
-        // Notes of recorders are nothing that happened, but for those on CPU time. Live, the begin of a call is there
+        // Notes of recorders are nothing that happened, but for those on the CPU time of a known thread. Live, the begin of a call is there
         // for the time it takes only: a call counts once.
-        if context.event.ty != EventType::PROCINFO_E {
-            let is_note = context.event.info().category == Category::Internal;
-            if is_note || (self.live && context.event.ty.is_enter()) {
-                return;
-            }
+        let is_note = match context.event.ty {
+            EventType::PROCINFO_E => context.thread().is_none(),
+            _ => context.event.info().category == Category::Internal,
+        };
+        if is_note || (self.live && context.event.ty.is_enter() && context.event.ty != EventType::PROCINFO_E)
+        {
+            return;
         }
         if self.window.is_some_and(|(from, to)| ts < from || ts >= to) {
             return;
