@@ -1,6 +1,7 @@
 //! `cargo xtask bench …`: figures that a change of the hot paths is judged by.
 
 mod chisel;
+mod containers;
 mod index;
 mod live;
 mod read;
@@ -23,6 +24,8 @@ pub enum What {
     Index(index::Args),
     /// How fast captures are written, and how large they are (root)
     Write(write::Args),
+    /// What many containers cost the tracer (root)
+    Containers(containers::Args),
 }
 
 pub fn run(root: &Path, what: &What) -> Result<()> {
@@ -32,6 +35,7 @@ pub fn run(root: &Path, what: &What) -> Result<()> {
         What::Read(args) => read::run(root, args),
         What::Index(args) => index::run(root, args),
         What::Write(args) => write::run(root, args),
+        What::Containers(args) => containers::run(root, args),
     }
 }
 

@@ -172,7 +172,7 @@ pub struct Args {
     /// A width may stand before the name (%12proc.name). A format that starts with * also shows
     /// events that lack one of its fields. \n \t \e and \\ are a line break, a tab, an escape
     /// character and a backslash. `-p p` prints the format that is used without this option.
-    #[arg(short, long, value_name = "FORMAT", help_heading = "Output")]
+    #[arg(short, long, value_name = "FORMAT", overrides_with = "print", help_heading = "Output")]
     pub print: Option<String>,
 
     /// One JSON object a line

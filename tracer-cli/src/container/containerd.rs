@@ -60,6 +60,9 @@ mod proto {
     }
 }
 
+/// Set by the CRI plugin: `container` or `sandbox`.
+const CRI_KIND: &str = "io.cri-containerd.kind";
+
 /// The container with this id in any of containerd's namespaces.
 pub(super) async fn find(socket: &Path, full_id: &str) -> Result<Container, NoAnswer> {
     let list = "/containerd.services.namespaces.v1.Namespaces/List";
@@ -79,9 +82,18 @@ pub(super) async fn find(socket: &Path, full_id: &str) -> Result<Container, NoAn
 }
 
 fn describe(found: proto::Container, full_id: &str) -> Container {
-    let mut container = Container::new(ContainerType::Containerd, full_id.as_bytes());
+    let cri_kind = found.labels.get(CRI_KIND).map(String::as_str);
+    // Of a pod's containers the control group tells the type.
+    let kind = if cri_kind.is_some() { ContainerType::Unknown } else { ContainerType::Containerd };
+    let mut container = Container::new(kind, full_id.as_bytes());
     container.lookup = Lookup::Done;
-    let name = found.labels.get("nerdctl/name").or_else(|| found.labels.get("io.kubernetes.container.name"));
+    container.is_pod_sandbox = cri_kind == Some("sandbox");
+    let label = match cri_kind {
+        Some("sandbox") => "io.kubernetes.pod.name",
+        Some(_) => "io.kubernetes.container.name",
+        None => "nerdctl/name",
+    };
+    let name = found.labels.get(label);
     container.name = match name {
         Some(name) => name.as_str().into(),
         // Who uses `ctr` chooses the id.
@@ -107,6 +119,10 @@ mod tests {
         let read = proto::Container::decode(made.encode_to_vec().as_slice()).unwrap();
         let c = describe(read, &"a".repeat(64));
         assert_eq!((c.name.as_slice(), c.image_tag.as_slice()), (&b"shop"[..], &b"2"[..]));
+        let labels = [(CRI_KIND, "sandbox"), ("io.kubernetes.pod.name", "shoppod")];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let pod = describe(proto::Container { labels, ..Default::default() }, "x");
+        assert!(pod.is_pod_sandbox && pod.name == "shoppod" && pod.kind == ContainerType::Unknown);
         assert_eq!(describe(proto::Container::default(), "web1").name, "web1");
         assert_eq!(describe(proto::Container::default(), &"a".repeat(64)).name, "a".repeat(12));
     }

@@ -8,6 +8,7 @@
 mod containerd;
 mod cri;
 mod docker;
+pub mod doctor;
 mod engine_files;
 mod engines;
 mod http;

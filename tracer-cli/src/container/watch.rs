@@ -17,6 +17,14 @@ impl AsRawFd for Source {
     }
 }
 
+/// Something that appeared in a directory.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Appeared {
+    pub dir: PathBuf,
+    pub name: OsString,
+    pub is_dir: bool,
+}
+
 /// Directories under watch.
 pub(super) struct Watch {
     events: AsyncFd<Source>,
@@ -45,11 +53,11 @@ impl Watch {
         }
     }
 
-    /// The next directories that appeared, with those in which they did.
+    /// What appears next.
     ///
     /// # Errors
     /// inotify broke; that is for good.
-    pub async fn next(&mut self) -> io::Result<Vec<(PathBuf, OsString)>> {
+    pub async fn next(&mut self) -> io::Result<Vec<Appeared>> {
         loop {
             let mut ready = self.events.readable().await?;
             let read = match ready.try_io(|inotify| Ok(inotify.get_ref().0.read_events()?)) {
@@ -60,10 +68,9 @@ impl Watch {
             for event in read {
                 if event.mask.contains(AddWatchFlags::IN_IGNORED) {
                     self.dirs.remove(&event.wd);
-                } else if event.mask.contains(AddWatchFlags::IN_ISDIR)
-                    && let (Some(dir), Some(name)) = (self.dirs.get(&event.wd), event.name)
-                {
-                    appeared.push((dir.clone(), name));
+                } else if let (Some(dir), Some(name)) = (self.dirs.get(&event.wd), event.name) {
+                    let is_dir = event.mask.contains(AddWatchFlags::IN_ISDIR);
+                    appeared.push(Appeared { dir: dir.clone(), name, is_dir });
                 }
             }
             if !appeared.is_empty() {
@@ -87,7 +94,8 @@ mod tests {
             watch.add([dir.clone(), dir.join("nowhere")]);
             std::fs::write(dir.join("file"), "").unwrap();
             std::fs::create_dir(dir.join("one")).unwrap();
-            assert_eq!(watch.next().await.unwrap(), [(dir.clone(), "one".into())]);
+            let appeared = |name: &str, is_dir| Appeared { dir: dir.clone(), name: name.into(), is_dir };
+            assert_eq!(watch.next().await.unwrap(), [appeared("file", false), appeared("one", true)]);
         });
         std::fs::remove_dir_all(&dir).unwrap();
     }

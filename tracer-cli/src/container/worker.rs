@@ -3,7 +3,7 @@
 use super::engine_files::{self, Described, Unreadable};
 use super::engines::{self, Engines};
 use super::http::NoAnswer;
-use super::watch::Watch;
+use super::watch::{Appeared, Watch};
 use super::{Inbox, LookupOptions, News, containerd, cri, docker, http, passwd};
 use crate::state::cgroup_id::ContainerType;
 use crate::state::containers::{Container, Lookup, Question};
@@ -12,6 +12,7 @@ use bstr::{BString, ByteSlice};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::RefCell;
 use std::collections::hash_map::Entry;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -24,8 +25,10 @@ use tokio::time::sleep;
 /// Questions that are worked on at the same time.
 const AT_ONCE: usize = 16;
 /// An engine may write down what it started a little later than it started it.
-const SECOND_TRIES: [Duration; 3] =
-    [Duration::from_millis(10), Duration::from_millis(50), Duration::from_millis(250)];
+const SECOND_TRIES: [Duration; 6] = {
+    let ms = Duration::from_millis;
+    [ms(5), ms(10), ms(20), ms(50), ms(100), ms(200)]
+};
 /// A socket that kept us waiting is left alone for so long.
 const PENALTY: Duration = Duration::from_secs(20);
 /// When a container that is being started has an address.
@@ -111,21 +114,34 @@ impl Worker {
         let Ok(mut watch) = Watch::new() else { return };
         watch.add(self.engines(None).watched());
         while let Ok(appeared) = watch.next().await {
-            for (dir, name) in appeared {
-                // A namespace of containerd has its containers below it.
-                if dir.file_name().is_some_and(|name| name == engines::TASKS) {
+            let engines = self.engines(None);
+            for Appeared { dir, name, is_dir } in appeared {
+                let id = if !is_dir {
+                    // What a runtime has written about a container that it is starting.
+                    let is_state = name == "state.json" || name == "status";
+                    dir.file_name().filter(|_| is_state).map(OsStr::to_owned)
+                } else if dir.file_name().is_some_and(|name| name == engines::TASKS) {
+                    // A namespace of containerd has its containers below it.
                     watch.add([dir.join(&name)]);
-                    continue;
+                    None
+                } else {
+                    if engines.runtimes.contains(&dir) {
+                        watch.add([dir.join(&name)]);
+                    }
+                    Some(name)
+                };
+                if let Some(id) = id {
+                    tokio::task::spawn_local(Rc::clone(&self).look_ahead(id.as_bytes().into()));
                 }
-                tokio::task::spawn_local(Rc::clone(&self).look_ahead(name.as_bytes().into()));
             }
-            watch.add(self.engines(None).watched());
+            watch.add(engines.watched());
         }
     }
 
     /// What is to be known of a container in which no process was met.
     async fn look_ahead(self: Rc<Self>, full_id: BString) {
-        let question = Question { kind: ContainerType::Unknown, full_id, tid: 0, owner: None };
+        let question =
+            Question { kind: ContainerType::Unknown, full_id, tid: 0, users_only: false, owner: None };
         let engines = self.engines(None);
         let mut root = PathBuf::new();
         for delay in SECOND_TRIES {
@@ -174,6 +190,10 @@ impl Worker {
     }
 
     async fn answer(self: Rc<Self>, question: Question) {
+        if question.users_only {
+            self.inbox.put(News::Answered(question.full_id.clone(), true));
+            return self.find_users(&question, Path::new("")).await;
+        }
         let _turn = self.at_once.acquire().await;
         let engines = self.engines(question.owner);
         let mut troubles = Vec::new();
@@ -215,18 +235,16 @@ impl Worker {
             Ok(Some(Described { container, root: found })) => {
                 *root = found;
                 if !container.name.is_empty() {
-                    let more = match container.kind {
-                        ContainerType::Docker => Some(STARTED),
-                        // Their bundles lack the image, or the address of the pod.
-                        ContainerType::Cri | ContainerType::Containerd | ContainerType::CriO => {
-                            Some(Duration::ZERO)
-                        }
-                        _ if container.image.is_empty() => Some(Duration::ZERO),
-                        _ => None,
-                    };
                     let kind = container.kind;
+                    // Bundles lack the image or the address of the pod, and what is being started
+                    // has no address yet.
+                    let more: &[Duration] = match kind {
+                        ContainerType::Docker => &[STARTED],
+                        ContainerType::Podman => &[],
+                        _ => &[Duration::ZERO, STARTED],
+                    };
                     self.tell(container);
-                    if let Some(delay) = more {
+                    for delay in more.iter().copied() {
                         let question = Question { kind, ..question.clone() };
                         tokio::task::spawn_local(Rc::clone(self).complete(question, delay));
                     }
@@ -378,6 +396,9 @@ impl Worker {
         of_process.push(format!("/proc/{}/root", question.tid));
         let of_process = PathBuf::from(of_process);
         for attempt in 0..USERS_TRIES {
+            if question.users_only && !of_process.exists() {
+                return;
+            }
             let found = passwd::users_in(&of_process)
                 .or_else(|| if root.as_os_str().is_empty() { None } else { passwd::users_in(root) });
             if let Some(users) = found {

@@ -6,20 +6,32 @@
 use super::write_event;
 use crate::event::{Event, EventBits};
 use crate::schema::EventType;
+use crate::state::cgroup_id::ContainerType;
+use crate::state::container_note;
 use crate::state::containers::{Container, Lookup, Mount, PortMapping, Probe};
 use bstr::{BStr, BString, ByteSlice};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// Appends what is known of a container, as events of time `ts`: what engines told, or with `all`
-/// whatever it is.
-pub(super) fn append(out: &mut Vec<u8>, container: &Container, ts: u64, all: bool) {
+/// Which notes are written, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Notes {
+    /// What engines told.
+    Told,
+    /// Whatever is known.
+    All,
+    /// What engines told, between events: readers use it and do not show it.
+    Between,
+}
+
+/// Appends what is known of a container, as events of time `ts`.
+pub(super) fn append(out: &mut Vec<u8>, container: &Container, ts: u64, which: Notes) {
     let mut note = |ty, params: &[&[u8]]| {
         let bits = EventBits::empty();
         let event = Event { num: 0, ts, tid: -1, pid: 0, cpu: 0, ty, bits, unreadable: 0, params };
-        write_event::append(out, &event, false);
+        write_event::append(out, &event, which == Notes::Between);
     };
-    if all || container.lookup == Lookup::Done {
+    if which == Notes::All || container.lookup == Lookup::Done {
         note(EventType::CONTAINER_JSON_2_E, &[&to_json(container)]);
     }
     let terminated = |text: &BString| [text.as_slice(), b"\0"].concat();
@@ -73,6 +85,12 @@ fn to_json(container: &Container) -> Vec<u8> {
     });
     let probes =
         [("Healthcheck", &c.healthcheck), ("LivenessProbe", &c.liveness), ("ReadinessProbe", &c.readiness)];
+    // Captures have no number for the newer types; other readers leave out what they do not know.
+    if ContainerType::from_code(c.kind.code().into()) != c.kind
+        && let Some(note) = note.as_object_mut()
+    {
+        note.insert(container_note::TYPE_NAME.to_owned(), c.kind.name().into());
+    }
     for (name, found) in probes {
         if let (Some(found), Some(note)) = (found, note.as_object_mut()) {
             note.insert(name.to_owned(), probe(found));
@@ -117,7 +135,6 @@ fn probe(probe: &Probe) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::cgroup_id::ContainerType;
     use crate::state::container_note::from_json;
 
     #[test]
@@ -151,7 +168,10 @@ mod tests {
             cpuset_cpus: 6,
             ..Container::new(ContainerType::Podman, b"0123456789abcdef")
         };
-        let found = from_json(&to_json(&container)).unwrap();
-        assert_eq!(format!("{found:?}"), format!("{container:?}"));
+        for kind in [ContainerType::Podman, ContainerType::Nspawn, ContainerType::Machine] {
+            let container = Container { kind, ..container.clone() };
+            let found = from_json(&to_json(&container)).unwrap();
+            assert_eq!(format!("{found:?}"), format!("{container:?}"));
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! What was there before the first event: the blocks that begin a section.
 
 use super::block::SECTION;
+use super::own_block;
 use super::redact::Redaction;
 use super::write_block::{
     begin_block, begin_entry, code, end_block, end_entry, end_uncounted_entry, put_i64, put_strings,
     put_text, put_u16, put_u32, put_u64,
 };
-use super::{own_block, write_container};
+use super::write_container::{self, Notes};
 use crate::state::fd::{Endpoint, FdInfo, FdKind, L4, Socket};
 use crate::state::thread::{Thread, ThreadFlags};
 use crate::state::users::Users;
@@ -120,7 +121,8 @@ fn append_texts<E>(
     own_block::append(out, &threads, is_exact, &mut full)?;
     // Readers look for notes about containers behind the lists, all in a row.
     for container in state.containers.iter() {
-        write_container::append(out, &redaction.container(container), ts, is_exact);
+        let which = if is_exact { Notes::All } else { Notes::Told };
+        write_container::append(out, &redaction.container(container), ts, which);
         full(out)?;
     }
     Ok(())

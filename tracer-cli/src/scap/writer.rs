@@ -13,13 +13,17 @@ use super::pack::Codec;
 use super::redact::Redaction;
 use super::replica::Replica;
 use super::rotate::{Fill, Names, Rotation};
+use super::write_container::{self, Notes};
 use super::write_state::{self, ThreadTest};
-use super::{amend_event, write_container, write_event};
+use super::{amend_event, write_event};
 use crate::event::Event;
 use crate::schema::{Category, Class, EventFlags, EventType};
 use crate::sink::{Sink, Unshown};
 use crate::state::containers::Container;
 use crate::state::{Context, State};
+use bstr::BString;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use std::hash::BuildHasher;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -93,6 +97,8 @@ pub struct CaptureWriter {
     notes_at: usize,
     /// Time of the first of those events, else of the last one before.
     notes_ts: u64,
+    /// What was written of containers in this section: hashes by their ids.
+    noted: FxHashMap<BString, u64>,
     /// Containers that somebody is asked about, and since when.
     asked: usize,
     asked_at: Instant,
@@ -156,6 +162,7 @@ impl CaptureWriter {
             sent: 0,
             notes_at: 0,
             notes_ts: 0,
+            noted: FxHashMap::default(),
             asked: 0,
             asked_at: Instant::now(),
             written_at: Instant::now(),
@@ -334,6 +341,25 @@ impl CaptureWriter {
         Ok(())
     }
 
+    fn write_state(&mut self, state: &State, ts: u64) -> io::Result<()> {
+        let frame = self.frame();
+        let mut blocks = std::mem::take(&mut self.blocks);
+        let redaction = self.options.redaction.clone();
+        let mut listed = self.listed.take();
+        let result = write_state::append(&mut blocks, state, ts, &redaction, &mut listed, |blocks| {
+            if blocks.len() < frame {
+                return Ok(());
+            }
+            std::mem::swap(blocks, &mut self.blocks);
+            let result = self.write_frame();
+            std::mem::swap(blocks, &mut self.blocks);
+            result
+        });
+        self.blocks = blocks;
+        self.listed = listed;
+        result
+    }
+
     /// Writes the state and reads it as others will.
     fn begin_replica(&mut self, state: &State, ts: u64) -> io::Result<()> {
         let mut blocks = Vec::new();
@@ -342,12 +368,7 @@ impl CaptureWriter {
         })?;
         self.blocks.extend_from_slice(&blocks);
         self.replica = Some(Replica::read(blocks, self.options.exit_only).map_err(io::Error::other)?);
-        if self.blocks.len() >= self.frame() {
-            self.write_frame()?;
-        }
-        self.notes_at = self.blocks.len();
-        self.notes_ts = ts;
-        Ok(())
+        if self.blocks.len() >= self.frame() { self.write_frame() } else { Ok(()) }
     }
 
     /// Completes the present section: readers refuse those without any event.
@@ -429,26 +450,11 @@ impl Sink for CaptureWriter {
             self.end_section(ts);
         }
         self.needs_state = false;
-        if self.options.is_partial {
-            return self.begin_replica(state, ts);
-        }
-        let frame = self.frame();
-        let mut blocks = std::mem::take(&mut self.blocks);
-        let redaction = self.options.redaction.clone();
-        let mut listed = self.listed.take();
-        let result = write_state::append(&mut blocks, state, ts, &redaction, &mut listed, |blocks| {
-            if blocks.len() < frame {
-                return Ok(());
-            }
-            std::mem::swap(blocks, &mut self.blocks);
-            let result = self.write_frame();
-            std::mem::swap(blocks, &mut self.blocks);
-            result
-        });
-        self.blocks = blocks;
-        self.listed = listed;
+        let result =
+            if self.options.is_partial { self.begin_replica(state, ts) } else { self.write_state(state, ts) };
         self.notes_at = self.blocks.len();
         self.notes_ts = ts;
+        self.noted.clear();
         result
     }
 
@@ -464,7 +470,14 @@ impl Sink for CaptureWriter {
         }
         let mut notes = Vec::new();
         let container = self.options.redaction.container(container);
-        write_container::append(&mut notes, &container, self.notes_ts, false);
+        // Engines say the same thing again and again.
+        write_container::append(&mut notes, &container, 0, Notes::Between);
+        let hash = FxBuildHasher.hash_one(&notes);
+        if self.noted.insert(container.id.clone(), hash) == Some(hash) {
+            return;
+        }
+        notes.clear();
+        write_container::append(&mut notes, &container, self.notes_ts, Notes::Between);
         let end = self.notes_at + notes.len();
         self.blocks.splice(self.notes_at..self.notes_at, notes);
         self.notes_at = end;

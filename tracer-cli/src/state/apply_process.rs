@@ -3,6 +3,7 @@
 use super::State;
 use super::apply_clone::clone_flags;
 use super::cgroup_id::are_topmost;
+use super::containers::Place;
 use super::path;
 use super::step::{Arg, NONE, Step, arg};
 use super::thread::{CpuUse, NO_ID, Thread, ThreadFlags};
@@ -122,9 +123,19 @@ fn exec_with(step: &mut Step<'_>, comm: usize, cgroups: usize, env: usize) {
     process.flags.set(ThreadFlags::EXE_LOWER_LAYER, bits & 8 != 0);
     process.fds.remove_close_on_exec();
     let (uid, gid, ptid) = (process.uid, process.gid, process.ptid);
-    if moved {
+    // Some groups are those of a container only for processes in a namespace.
+    let may_be_inside = process.place == Place::Host && process.flags.contains(ThreadFlags::IN_PID_NS);
+    if may_be_inside && event.param(cgroups).is_some_and(are_topmost) && step.state.machine.is_this {
+        // The probe sees version 2 of control groups only, and the engine may use version 1.
+        let found = (step.look_up)(pid);
+        if let (Some(process), Some(found)) = (step.process(), found) {
+            process.cgroups = found.cgroups;
+        }
+    }
+    if moved || may_be_inside {
         step.state.find_place(step.process);
     }
+    step.state.ask_about_container(step.process);
     step.state.users.meet(uid, gid);
     if let Some(parent) = event.i64(5).filter(|parent| *parent > 0 && *parent != ptid) {
         step.state.set_parent(pid, parent);

@@ -65,6 +65,11 @@ impl ContainerType {
         TYPES.iter().find(|row| u64::from(row.1) == code).map_or(Self::Unknown, |row| row.0)
     }
 
+    /// The type that is called so.
+    pub fn from_name(name: &str) -> Option<Self> {
+        TYPES.iter().find(|row| row.2 == name).map(|row| row.0)
+    }
+
     /// The number for captures.
     pub fn code(self) -> u32 {
         TYPES.iter().find(|row| row.0 == self).map_or(0xffff, |row| row.1)

@@ -24,6 +24,9 @@ pub(super) fn from_plugin(event: &Event<'_>) -> Option<Container> {
     if event.text(1)? == b"container" { from_json(event.text(2)?) } else { None }
 }
 
+/// The key of tracer's own name for a type that has no number.
+pub const TYPE_NAME: &str = "type_name";
+
 /// A container from the JSON text of an event; `None` when it is none.
 pub fn from_json(text: &[u8]) -> Option<Container> {
     let text = text.split(|b| *b == 0).next().unwrap_or_default();
@@ -36,8 +39,9 @@ pub fn from_json(text: &[u8]) -> Option<Container> {
     if id.is_empty() && full_id.is_empty() {
         return None;
     }
-    let kind =
-        note.get("type").and_then(Value::as_u64).map_or(ContainerType::Unknown, ContainerType::from_code);
+    let name = note.get(TYPE_NAME).and_then(Value::as_str);
+    let code = || note.get("type").and_then(Value::as_u64).map(ContainerType::from_code);
+    let kind = name.and_then(ContainerType::from_name).or_else(code).unwrap_or_default();
     Some(Container {
         full_id: if full_id.is_empty() { id.clone() } else { full_id },
         id,
@@ -75,7 +79,7 @@ pub fn from_json(text: &[u8]) -> Option<Container> {
         cpu_period: number(note, "cpu_period"),
         cpuset_cpus: number(note, "cpuset_cpu_count"),
         users: Users::default(),
-        is_asked: false,
+        asked: 0,
     })
 }
 

@@ -3,7 +3,7 @@
 //! A thread knows its container by a [`ContainerKey`], found from its control groups when it starts
 //! and when they change. What engines say comes in events, before or after the first thread.
 
-use super::cgroup_id::{ContainerType, Found, container_id_of, owner_of, short_id};
+use super::cgroup_id::{ContainerType, container_id_of, owner_of, short_id};
 use super::thread::{Thread, ThreadFlags};
 use super::users::Users;
 use bstr::BString;
@@ -101,17 +101,22 @@ pub struct Container {
     pub cpuset_cpus: i64,
     /// Its own users and groups, as far as they are known.
     pub users: Users,
-    /// A thread was met in it and its [`Question`] left.
-    pub is_asked: bool,
+    /// How many [`Question`]s about it were left.
+    pub asked: u8,
 }
 
 /// A container was met of which nothing is known but this.
+///
+/// There are some more questions as long as its users are not known: only a process that is in the
+/// root directory of the container leads to its files.
 #[derive(Debug, Clone)]
 pub struct Question {
     pub kind: ContainerType,
     pub full_id: BString,
     /// A thread in it, which may be gone.
     pub tid: i64,
+    /// Only the users are missing.
+    pub users_only: bool,
     /// The user below whose slice the container runs; `None` for those of the system.
     pub owner: Option<u32>,
 }
@@ -223,7 +228,7 @@ impl Containers {
             if news.users.is_empty() {
                 news.users = std::mem::take(&mut known.users);
             }
-            news.is_asked = known.is_asked;
+            news.asked = known.asked;
             if news.full_id.len() < known.full_id.len() {
                 news.full_id = std::mem::take(&mut known.full_id);
             }
@@ -255,18 +260,32 @@ impl Containers {
         match container_id_of(&thread.cgroups, own_pid_namespace) {
             Some(found) => {
                 let key = self.meet(found.kind, &found.full_id);
-                if self.asks
-                    && let Some(container) = self.get_mut(key)
-                    && !std::mem::replace(&mut container.is_asked, true)
-                {
-                    let owner = owner_of(&thread.cgroups);
-                    let Found { kind, full_id } = found;
-                    self.questions.push(Question { kind, full_id, tid: thread.tid, owner });
+                if self.get(key).is_some_and(|container| container.asked == 0) {
+                    self.ask_about(key, thread);
                 }
                 Place::In(key)
             }
             None => Place::Host,
         }
+    }
+
+    /// Leaves a question about the container of a thread that has begun a program, if there is still
+    /// something to be asked.
+    pub(super) fn ask_about(&mut self, key: ContainerKey, thread: &Thread) {
+        /// Questions about one container.
+        const MOST: u8 = 8;
+        if !self.asks {
+            return;
+        }
+        let Some(container) = self.get_mut(key) else { return };
+        let users_only = container.asked > 0;
+        if users_only && (container.asked >= MOST || !container.users.is_empty()) {
+            return;
+        }
+        container.asked += 1;
+        let (kind, full_id) = (container.kind, container.full_id.clone());
+        let owner = owner_of(&thread.cgroups);
+        self.questions.push(Question { kind, full_id, tid: thread.tid, users_only, owner });
     }
 
     /// Forgets the containers that no thread is in any more.
@@ -318,18 +337,22 @@ mod tests {
     }
 
     #[test]
-    fn the_first_thread_in_a_container_leaves_a_question() {
+    fn threads_in_a_new_container_leave_questions() {
         let mut table = Containers::default();
         let path = [b"cpu=/user.slice/user-1000.slice/user@1000.service/libpod-", ID, b".scope\0"].concat();
         table.place_of(&thread(&path));
         assert!(!table.has_questions(), "nobody wants them");
         table.ask();
         table.learn(Container::new(ContainerType::Unknown, ID));
-        table.place_of(&thread(&path));
-        table.place_of(&thread(&path));
+        for _ in 0..20 {
+            let Place::In(key) = table.place_of(&thread(&path)) else { panic!("on the host") };
+            table.ask_about(key, &thread(&path));
+        }
         let questions = table.take_questions();
-        assert_eq!((questions.len(), questions[0].tid, questions[0].owner), (1, 1, Some(1000)));
+        assert_eq!((questions[0].tid, questions[0].owner), (1, Some(1000)));
         assert_eq!(questions[0].full_id, ID);
+        assert!(!questions[0].users_only && questions[1..].iter().all(|question| question.users_only));
+        assert_eq!(questions.len(), 8);
         table.give_up(ID);
         assert_eq!(table.by_id(ID).map(|c| c.lookup), Some(Lookup::Failed));
         table.learn(Container::new(ContainerType::Podman, ID));

@@ -263,6 +263,15 @@ impl State {
         thread.place = self.containers.place_of(thread);
     }
 
+    /// The thread has begun a program: what is not known of its container may be asked now.
+    pub(super) fn ask_about_container(&mut self, key: ThreadKey) {
+        if let Some(thread) = self.threads.get(key.0 as usize).and_then(Option::as_deref)
+            && let Place::In(container) = thread.place
+        {
+            self.containers.ask_about(container, thread);
+        }
+    }
+
     /// Forgets the containers that no thread is in any more.
     pub(super) fn forget_containers(&mut self) {
         self.containers.keep_those_of(self.threads.iter().filter_map(Option::as_deref));

@@ -1,0 +1,43 @@
+. "$(dirname "$0")/common.sh"
+export CONTAINERD_ADDRESS=$W/containerd.sock
+IMAGE=docker.io/library/tracer-shop:1
+HERE=$(dirname "$0")
+[ -z "$V2" ] || SHARES="--cpu-shares 0"
+case $1 in
+up)
+    rootfs
+    cat >"$W/config.toml" <<X
+version = 2
+root = "$W/lib"
+state = "$W/state"
+[grpc]
+  address = "$CONTAINERD_ADDRESS"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "docker.io/library/tracer-pause:1"
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    conf_dir = "$W/net.d"
+X
+    service containerd -c "$W/config.toml"
+    wait_for ctr version
+    python3 "$HERE/image.py" "$W/root.tar" $IMAGE "$W/shop.tar"
+    python3 "$HERE/image.py" "$W/root.tar" docker.io/library/tracer-pause:1 "$W/pause.tar" /bin/busybox sleep 100000
+    for space in default k8s.io; do ctr -n $space image import "$W/shop.tar"; done
+    ctr -n k8s.io image import "$W/pause.tar"
+    ;;
+run) ctr run --rm $SHARES --label app=demo $IMAGE shop $BOX sh /work.sh ;;
+pod) /usr/bin/python3 "$HERE/cri.py" "$CONTAINERD_ADDRESS" $IMAGE ;;
+down)
+    for space in default k8s.io; do
+        for task in $(ctr -n $space task ls -q); do ctr -n $space task kill -s KILL "$task" || true; done
+        wait_for eval "! ctr -n $space task ls | grep -q RUNNING"
+        for container in $(ctr -n $space container ls -q); do
+            ctr -n $space task rm "$container" || true
+            ctr -n $space container rm "$container" || true
+        done
+    done
+    stop_service
+    umount "$W"/state/io.containerd.grpc.v1.cri/sandboxes/*/shm 2>/dev/null || true
+    umount "$W"/state/io.containerd.runtime.v2.task/*/*/rootfs 2>/dev/null || true
+    ;;
+esac
