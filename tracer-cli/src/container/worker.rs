@@ -121,8 +121,13 @@ impl Worker {
                     let is_state = name == "state.json" || name == "status";
                     dir.file_name().filter(|_| is_state).map(OsStr::to_owned)
                 } else if dir.file_name().is_some_and(|name| name == engines::TASKS) {
-                    // A namespace of containerd has its containers below it.
-                    watch.add([dir.join(&name)]);
+                    // A namespace of containerd has its containers below it; the first is there already.
+                    let space = dir.join(&name);
+                    watch.add([space.clone()]);
+                    for container in std::fs::read_dir(&space).into_iter().flatten().flatten() {
+                        let id = container.file_name();
+                        tokio::task::spawn_local(Rc::clone(&self).look_ahead(id.as_bytes().into()));
+                    }
                     None
                 } else {
                     if engines.runtimes.contains(&dir) {
@@ -260,8 +265,11 @@ impl Worker {
             }
             // Nothing but an id in the path may be docker's or containerd's.
             _ => match self.ask_docker(engines, *kind, full_id, troubles).await {
-                None if *kind != ContainerType::Podman => {
+                None if *kind == ContainerType::Docker => {
                     self.ask_cri(engines, ContainerType::Containerd, full_id, troubles).await
+                }
+                None if *kind != ContainerType::Podman => {
+                    self.ask_cri(engines, *kind, full_id, troubles).await
                 }
                 answer => answer,
             },
