@@ -126,6 +126,43 @@ impl Container {
     pub fn new(kind: ContainerType, full_id: &[u8]) -> Self {
         Self { kind, id: short_id(full_id).into(), full_id: full_id.into(), ..Self::default() }
     }
+
+    /// Takes from what was `known` of this container what `self` leaves out: the files of an engine
+    /// say less than its socket, and may be read later.
+    fn keep(&mut self, known: &mut Self) {
+        if self.users.is_empty() {
+            self.users = std::mem::take(&mut known.users);
+        }
+        self.asked = known.asked;
+        if self.full_id.len() < known.full_id.len() {
+            self.full_id = std::mem::take(&mut known.full_id);
+        }
+        // Captures have no numbers for the newer types.
+        if matches!(self.kind, ContainerType::Unknown | ContainerType::Custom) {
+            self.kind = known.kind;
+        }
+        let keep = |text: &mut BString, known: &mut BString| {
+            if text.is_empty() {
+                *text = std::mem::take(known);
+            }
+        };
+        // Parts of different images do not belong together.
+        if self.image.is_empty() || self.image == known.image {
+            keep(&mut self.image, &mut known.image);
+            keep(&mut self.image_id, &mut known.image_id);
+            keep(&mut self.image_repository, &mut known.image_repository);
+            keep(&mut self.image_tag, &mut known.image_tag);
+            keep(&mut self.image_digest, &mut known.image_digest);
+        }
+        keep(&mut self.ip, &mut known.ip);
+        keep(&mut self.pod_sandbox_id, &mut known.pod_sandbox_id);
+        if self.labels.is_empty() {
+            self.labels = std::mem::take(&mut known.labels);
+        }
+        if self.pod_labels.is_empty() {
+            self.pod_labels = std::mem::take(&mut known.pod_labels);
+        }
+    }
 }
 
 /// The containers by their short ids.
@@ -218,24 +255,15 @@ impl Containers {
         key
     }
 
-    /// Takes over what is said of a container in place of what was known before.
+    /// Takes over what is said of a container in place of what was known before, which stays where
+    /// the news say nothing.
     pub fn learn(&mut self, mut news: Container) -> ContainerKey {
         if news.id.is_empty() {
             news.id = short_id(&news.full_id).into();
         }
         let Some(key) = self.find(&news.id) else { return self.add(news) };
         if let Some(known) = self.get_mut(key) {
-            if news.users.is_empty() {
-                news.users = std::mem::take(&mut known.users);
-            }
-            news.asked = known.asked;
-            if news.full_id.len() < known.full_id.len() {
-                news.full_id = std::mem::take(&mut known.full_id);
-            }
-            // Captures have no numbers for the newer types.
-            if matches!(news.kind, ContainerType::Unknown | ContainerType::Custom) {
-                news.kind = known.kind;
-            }
+            news.keep(known);
             *known = news;
         }
         key
@@ -358,6 +386,23 @@ mod tests {
         table.learn(Container::new(ContainerType::Podman, ID));
         table.place_of(&thread(&path));
         assert!(!table.has_questions());
+    }
+
+    #[test]
+    fn news_that_say_less_take_nothing_away() {
+        let mut table = Containers::default();
+        let full = Container {
+            image: "shop:1".into(),
+            image_tag: "1".into(),
+            ..Container::new(ContainerType::Cri, ID)
+        };
+        table.learn(Container { ip: "10.0.0.7".into(), ..full.clone() });
+        table.learn(Container { name: "shop".into(), ..Container::new(ContainerType::Cri, ID) });
+        let known = table.by_id(ID).unwrap();
+        assert_eq!((known.name.as_slice(), known.image.as_slice()), (&b"shop"[..], &b"shop:1"[..]));
+        assert_eq!((known.image_tag.as_slice(), known.ip.as_slice()), (&b"1"[..], &b"10.0.0.7"[..]));
+        table.learn(Container { image: "other".into(), ..Container::new(ContainerType::Cri, ID) });
+        assert_eq!(table.by_id(ID).unwrap().image_tag, "");
     }
 
     #[test]
