@@ -8,6 +8,7 @@ mod filter_text;
 mod filters;
 mod recording;
 mod records;
+mod replay;
 mod rules;
 mod situation;
 mod sysdig;
@@ -19,5 +20,6 @@ fn main() {
     trials.extend(fields::trials());
     trials.extend(filters::trials());
     trials.extend(recording::trials());
+    trials.extend(replay::trials());
     tracer_tests::run(trials);
 }

@@ -45,7 +45,7 @@ fn write(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn text(path: &Path) -> Result<&str> {
+pub fn text(path: &Path) -> Result<&str> {
     path.to_str().context("a path that is no text")
 }
 
@@ -239,7 +239,7 @@ fn record(capture: &Path, options: &[&str], syscalls: &Path, scratch: &Scratch) 
 }
 
 /// Waits until there is something in the file.
-fn wait_for(capture: &Path) -> Result<()> {
+pub fn wait_for(capture: &Path) -> Result<()> {
     for _ in 0..400 {
         if capture.metadata().is_ok_and(|meta| meta.len() > 0) {
             return Ok(());
@@ -276,7 +276,7 @@ fn filtered() -> Result<Completion> {
 }
 
 /// What can be asked about an event, but for what counts or compares events.
-const SHOWN: &str = "*%evt.rawtime %evt.type %evt.dir %evt.latency %evt.args %proc.pid %proc.name %proc.cmdline \
+pub const SHOWN: &str = "*%evt.rawtime %evt.type %evt.dir %evt.latency %evt.args %proc.pid %proc.name %proc.cmdline \
      %proc.exepath %proc.cwd %proc.env %proc.ppid %proc.pname %proc.pcmdline %proc.aname[2] %proc.sname %proc.loginshellid \
      %proc.nthreads %proc.fdopencount %proc.duration %thread.tid %thread.exectime %user.name %group.name %user.homedir \
      %container.id %container.name %container.image %fd.num %fd.name %fd.type %fd.l4proto %fd.sip %fd.cip %fd.is_server \

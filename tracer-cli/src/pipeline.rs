@@ -118,15 +118,11 @@ impl Pipeline {
         let result = self.move_events(source, inspector, sink, stop);
         source.stop();
         self.totals.elapsed = begin.elapsed();
-        match result.and_then(|()| Ok(sink.finish()?)) {
+        // Whatever ended the run: what came before is shown, and what was recorded is completed.
+        let finished = sink.finish();
+        match result.and(finished.map_err(PipelineError::from)) {
             Err(PipelineError::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            result => {
-                if result.is_err() {
-                    // Show what came before the failure; the failure itself is what is reported.
-                    let _ = sink.finish();
-                }
-                result
-            }
+            result => result,
         }
     }
 

@@ -113,3 +113,64 @@ impl<S: Sink> Sink for &mut S {
         (**self).finish()
     }
 }
+
+/// Two sinks that take the same events (`--tee`).
+pub struct Tee<A, B>(pub A, pub B);
+
+impl<A: Sink, B: Sink> Sink for Tee<A, B> {
+    fn event(&mut self, context: &Context<'_>) -> io::Result<()> {
+        self.0.event(context)?;
+        self.1.event(context)
+    }
+
+    fn unshown(&mut self, context: &Context<'_>, why: Unshown) -> io::Result<()> {
+        self.0.unshown(context, why)?;
+        self.1.unshown(context, why)
+    }
+
+    fn wants_state(&self, ts: u64) -> bool {
+        self.0.wants_state(ts) || self.1.wants_state(ts)
+    }
+
+    fn begin(&mut self, state: &State, ts: u64) -> io::Result<()> {
+        if self.0.wants_state(ts) {
+            self.0.begin(state, ts)?;
+        }
+        if self.1.wants_state(ts) { self.1.begin(state, ts) } else { Ok(()) }
+    }
+
+    fn asked(&mut self) {
+        self.0.asked();
+        self.1.asked();
+    }
+
+    fn container(&mut self, container: &Container) {
+        self.0.container(container);
+        self.1.container(container);
+    }
+
+    fn answered(&mut self) {
+        self.0.answered();
+        self.1.answered();
+    }
+
+    fn section(&mut self) {
+        self.0.section();
+        self.1.section();
+    }
+
+    fn is_done(&self) -> bool {
+        self.0.is_done() && self.1.is_done()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()?;
+        self.1.flush()
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        // Each is to complete what it has, whatever becomes of the other.
+        let first = self.0.finish();
+        self.1.finish().and(first)
+    }
+}

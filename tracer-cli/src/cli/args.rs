@@ -65,6 +65,10 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE", help_heading = "Recording")]
     pub write: Option<PathBuf>,
 
+    /// Show the events too that are written to a file
+    #[arg(long, requires = "write", conflicts_with_all = ["chisels", "quiet"], help_heading = "Recording")]
+    pub tee: bool,
+
     /// How the capture is compressed: none, gzip, zstd or zstd:LEVEL [default: zstd]
     ///
     /// sysdig and Falco read none and gzip; `zstd -d` makes any zstd capture a plain one.

@@ -68,7 +68,7 @@ pub struct Trace {
     pub rules: Rules,
     /// `None`: nothing is shown.
     pub format: Option<Format>,
-    /// The capture to be written, instead of showing anything.
+    /// The capture to be written, instead of showing anything or besides.
     pub write: Option<WriteOptions>,
     /// Which threads the capture lists, all without it.
     pub listed: Option<Filter>,
@@ -250,7 +250,8 @@ impl Trace {
         let dump_on = args.dump_on.as_deref().map(compile).transpose()?.flatten();
         let from = if args.read.is_empty() {
             // What is written has no columns.
-            let shown = template.columns().filter(|_| write.is_none()).map(|column| column.field.field);
+            let shown =
+                template.columns().filter(|_| write.is_none() || args.tee).map(|column| column.field.field);
             Origin::Live(match &chisels {
                 None => live_options(&args, rules.filter.as_ref(), shown, &options)?,
                 Some(engine) => chisels::live_options(&args, engine, &options)?,
@@ -263,10 +264,11 @@ impl Trace {
             None => std::thread::available_parallelism().map_or(1, usize::from),
         };
         let is_divisible = is_divisible(&rules, &template, &options);
-        let format = (!args.quiet && write.is_none() && chisels.is_none()).then(|| match args.json {
-            true => Format::Json(JsonObject::new(&template)),
-            false => Format::Text(template),
-        });
+        let format =
+            (!args.quiet && (write.is_none() || args.tee) && chisels.is_none()).then(|| match args.json {
+                true => Format::Json(JsonObject::new(&template)),
+                false => Format::Text(template),
+            });
         Ok(Self {
             rules,
             format,

@@ -37,6 +37,9 @@ pub(super) fn options(args: &Args) -> Result<Option<WriteOptions>, UsageError> {
         Some(text) => codec(text)?,
     };
     let is_file = |path: &&PathBuf| path.as_os_str() != "-";
+    if args.tee && !is_file(&&path) {
+        return Err(UsageError("--tee needs standard output for itself: -w must name a file".to_owned()));
+    }
     let options = WriteOptions {
         path,
         codec,

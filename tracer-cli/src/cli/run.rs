@@ -19,6 +19,7 @@ use crate::pipeline::Pipeline;
 use crate::scap::{
     CaptureSource, CaptureWriter, Found, Frame, IndexedCapture, PortionSource, Portions, ReadOptions,
 };
+use crate::sink::Tee;
 use crate::source::Source;
 use crate::state::inspector::Inspector;
 use bstr::BString;
@@ -152,7 +153,7 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
     }
     let mut sink: Box<dyn Sink + '_> = match (plan.write, plan.format) {
         _ if let Some(engine) = &mut engine => Box::new(engine),
-        (Some(options), _) => {
+        (Some(options), format) => {
             if options.ring.is_some() {
                 on_signal(Signal::SIGUSR1, SaFlags::empty(), dump)?;
             }
@@ -163,7 +164,13 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
             if let Some(filter) = plan.dump_on {
                 writer.dump_on(recording::trigger(filter));
             }
-            Box::new(writer)
+            match format {
+                Some(format) => {
+                    let lines = Lines::new(stdout()?, format, plan.options, plan.unbuffered);
+                    Box::new(Tee(writer, lines))
+                }
+                None => Box::new(writer),
+            }
         }
         // Not `io::stdout()`: its own buffer looks for line ends, which the sink's need not.
         (None, Some(format)) => Box::new(Lines::new(stdout()?, format, plan.options, plan.unbuffered)),

@@ -16,14 +16,17 @@
 //!   bits u8, open flags u32, device u32, since u64, pid of a pidfd i64, name and name as given (u16
 //!   length each), kernel addresses of both ends u64, then the ends that the bits say are there:
 //!   4 or 6 (u8), address, port u16.
+//! * Texts (3): tid i64, then name, first argument, path of the program, current directory and root directory, arguments, environment and control
+//!   groups (u16 length each), of threads that have longer ones than the standard lists may have.
 
 use super::body::Body;
 use super::damage::Fault;
 use super::fd_list;
+use super::redact::Redaction;
 use super::write_block::{
-    begin_block, begin_entry, end_block, end_entry, put_i64, put_text, put_u16, put_u32, put_u64,
+    begin_block, begin_entry, end_block, end_entry, put_i64, put_strings, put_text, put_u16, put_u32, put_u64,
 };
-use super::write_state::{BLOCK, fd_code, l4_code};
+use super::write_state::{self, BLOCK, fd_code, l4_code};
 use crate::event::{Event, EventBits};
 use crate::schema::EventType;
 use crate::state::State;
@@ -37,6 +40,7 @@ pub(super) const CODE: u32 = 0x8054_5243;
 const VERSION: u16 = 1;
 const THREAD: u8 = 1;
 const FD: u8 = 2;
+const TEXTS: u8 = 3;
 const NO_TYPE: u16 = u16::MAX;
 
 /// Flags that the standard list has.
@@ -68,11 +72,14 @@ pub(super) fn append<E>(
     out: &mut Vec<u8>,
     threads: &[&Thread],
     all: bool,
+    redaction: &Redaction,
     mut full: impl FnMut(&mut Vec<u8>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut left = threads
         .iter()
-        .filter(|thread| all || thread_needs(thread) || thread.fds.iter().any(|fd| fd_needs(&fd)))
+        .filter(|thread| {
+            all || thread_needs(thread) || texts_need(thread) || thread.fds.iter().any(|fd| fd_needs(&fd))
+        })
         .peekable();
     while left.peek().is_some() {
         let block = begin_block(out, CODE);
@@ -82,6 +89,9 @@ pub(super) fn append<E>(
             && let Some(thread) = left.next()
         {
             put_thread(out, thread);
+            if texts_need(thread) {
+                put_texts(out, thread, redaction);
+            }
             for (number, info) in thread.fds.iter().filter(fd_needs) {
                 let entry = begin_entry(out);
                 out.push(FD);
@@ -104,6 +114,13 @@ fn thread_needs(thread: &Thread) -> bool {
         || thread.last_switch_ts != 0
 }
 
+fn texts_need(thread: &Thread) -> bool {
+    let paths = [&thread.comm, &thread.exe, &thread.exepath, &thread.cwd, &thread.root];
+    let lists = [&thread.args, &thread.env, &thread.cgroups];
+    paths.iter().any(|text| text.len() > usize::from(write_state::LISTED.path))
+        || lists.iter().any(|list| list.len() > usize::from(write_state::LISTED.strings))
+}
+
 fn fd_needs((_, info): &(i64, &FdInfo)) -> bool {
     let is_file = info.kind == FdKind::File;
     info.socket.is_some()
@@ -115,6 +132,7 @@ fn fd_needs((_, info): &(i64, &FdInfo)) -> bool {
         || info.upper_layer
         || info.lower_layer
         || !info.name_raw.is_empty()
+        || info.name.len() > usize::from(write_state::LISTED.fd_name)
 }
 
 fn put_thread(out: &mut Vec<u8>, thread: &Thread) {
@@ -137,6 +155,19 @@ fn put_thread(out: &mut Vec<u8>, thread: &Thread) {
     out.push(count as u8);
     for i in 0..count {
         put_text(out, thread.enter.param(i).unwrap_or_default(), u16::MAX);
+    }
+    end_entry(out, entry);
+}
+
+fn put_texts(out: &mut Vec<u8>, thread: &Thread, redaction: &Redaction) {
+    let entry = begin_entry(out);
+    out.push(TEXTS);
+    put_i64(out, thread.tid);
+    for text in [&thread.comm, &thread.exe, &thread.exepath, &thread.cwd, &thread.root] {
+        put_text(out, text, u16::MAX);
+    }
+    for list in [&redaction.args(&thread.args), &redaction.env(&thread.env), &thread.cgroups] {
+        put_strings(out, list, u16::MAX);
     }
     end_entry(out, entry);
 }
@@ -201,6 +232,7 @@ pub(super) fn read(body: &mut Body<'_>, state: &mut State) -> Result<(), Fault> 
         let mut entry = body.entry(rest, "an entry")?;
         match entry.u8("kind of an entry")? {
             THREAD => read_thread(&mut entry, state)?,
+            TEXTS => read_texts(&mut entry, state)?,
             FD => {
                 let (tid, number, info) = read_fd(&mut entry)?;
                 // One that the list of fds did not have is not added: the list knows how many are allowed.
@@ -261,6 +293,22 @@ fn read_thread(body: &mut Body<'_>, state: &mut State) -> Result<(), Fault> {
     }
     if flags.contains(ThreadFlags::DEAD) {
         state.mark_dead(key);
+    }
+    Ok(())
+}
+
+fn read_texts(body: &mut Body<'_>, state: &mut State) -> Result<(), Fault> {
+    let tid = body.i64("tid")?;
+    let mut unknown = Thread::new(tid, tid);
+    let thread = match state.find(tid).and_then(|key| state.thread_mut(key)) {
+        Some(thread) => thread,
+        None => &mut unknown,
+    };
+    for text in [&mut thread.comm, &mut thread.exe, &mut thread.exepath, &mut thread.cwd, &mut thread.root] {
+        *text = body.text("text of a thread")?.into();
+    }
+    for list in [&mut thread.args, &mut thread.env, &mut thread.cgroups] {
+        *list = body.text("list of a thread")?.into();
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Longest texts that all readers take.
-const LISTED: Longest = Longest { path: 1024, strings: 4096, fd_name: 1023, user_text: 255 };
+pub(super) const LISTED: Longest = Longest { path: 1024, strings: 4096, fd_name: 1023, user_text: 255 };
 /// Longest that there can be.
 const WHOLE: Longest = Longest { path: u16::MAX, strings: u16::MAX, fd_name: u16::MAX, user_text: u16::MAX };
 const HOSTNAME: usize = 128;
@@ -118,7 +118,7 @@ fn append_texts<E>(
         end_block(out, block);
         full(out)?;
     }
-    own_block::append(out, &threads, is_exact, &mut full)?;
+    own_block::append(out, &threads, is_exact, redaction, &mut full)?;
     // Readers look for notes about containers behind the lists, all in a row.
     for container in state.containers.iter() {
         let which = if is_exact { Notes::All } else { Notes::Told };

@@ -282,8 +282,12 @@ impl CaptureWriter {
         if self.options.inputs.iter().any(|input| is_same(input, &path)) {
             return Err(named(io::Error::other("this file is being read")));
         }
-        let overwrite = self.options.overwrite || self.names.is_own(&path);
-        let file = FrameFile::create(&path, overwrite).map_err(named)?;
+        if self.names.is_own(&path) {
+            // Its last frames may still be on their way to the disk: they must not end up in the new file.
+            // One that somebody else has removed is gone as well.
+            let _ = std::fs::remove_file(&path);
+        }
+        let file = FrameFile::create(&path, self.options.overwrite).map_err(named)?;
         self.files += 1;
         if let Some(oldest) = self.names.made(path) {
             // One that somebody else has removed is gone as well.
