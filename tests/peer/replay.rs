@@ -63,6 +63,14 @@ fn compares(line: &[u8]) -> bool {
     ty.is_some_and(|ty| ty != b"container" && ty != b"switch")
 }
 
+/// The beginning of a long line, and what stands where it begins to differ from `other`.
+fn around_difference(line: &[u8], other: &[u8]) -> String {
+    let at = line.iter().zip(other).take_while(|(a, b)| a == b).count();
+    let part = |range: std::ops::Range<usize>| String::from_utf8_lossy(line.get(range).unwrap_or_default());
+    let shown = |at: usize| at.min(line.len());
+    format!("{} … {}", part(0..shown(80)), part(at.saturating_sub(80)..shown(at + 80)))
+}
+
 fn as_live() -> Result<Completion> {
     const FILTERS: [&str; 11] = [
         "",
@@ -79,8 +87,8 @@ fn as_live() -> Result<Completion> {
     ];
     if setting("TRACER_REPLAY", 0) == 0 {
         return Ok(Completion::ignored_with(
-            "needs TRACER_REPLAY=1 and a quiet machine: it compares what every process does, and those that come or go \
-             while the recorder lists processes read differently",
+            "needs TRACER_REPLAY=1 and a quiet machine: it compares what every process does, and of processes and \
+             containers that come while they are looked up a recording can know more than the run showed",
         ));
     }
     let syscalls = compile("syscalls", "tr-replayed", &[])?;
@@ -103,8 +111,8 @@ fn as_live() -> Result<Completion> {
             ensure!(
                 shown == replayed,
                 "{filter}:\n- {}\n+ {}",
-                String::from_utf8_lossy(shown),
-                String::from_utf8_lossy(replayed)
+                around_difference(shown, replayed),
+                around_difference(replayed, shown)
             );
         }
     }
