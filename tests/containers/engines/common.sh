@@ -51,3 +51,13 @@ stop_service() {
     kill "$pid" 2>/dev/null || return 0
     wait_for eval "! kill -0 $pid"
 }
+
+# `drop_groups PATH…` removes control groups that engines leave behind, with their parents; those in use stay.
+drop_groups() {
+    local top path
+    for top in /sys/fs/cgroup /sys/fs/cgroup/*; do
+        for path; do
+            [ ! -e "$top/$path" ] || (cd "$top" && rmdir -p "$path" 2>/dev/null) || true
+        done
+    done
+}

@@ -39,5 +39,6 @@ down)
     stop_service
     umount "$W"/state/io.containerd.grpc.v1.cri/sandboxes/*/shm 2>/dev/null || true
     umount "$W"/state/io.containerd.runtime.v2.task/*/*/rootfs 2>/dev/null || true
+    drop_groups default kubepods/burstable/pod11112222-3333-4444-5555-666677778888
     ;;
 esac

@@ -10,5 +10,8 @@ up)
     ;;
 run) docker run --rm --network none --name shop --label app=demo -v "$W:/data:ro" tracer-shop:1 $BOX sh /work.sh ;;
 flash) docker run --rm --network none --name "flash$2" tracer-shop:1 $BOX sleep 0.05 ;;
-down) stop_service ;;
+down)
+    stop_service
+    drop_groups docker
+    ;;
 esac

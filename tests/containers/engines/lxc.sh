@@ -18,5 +18,6 @@ run)
 down)
     lxc-stop -P "$L" -n shop -k 2>/dev/null || true
     lxc-destroy -P "$L" -n shop
+    drop_groups lxc.pivot
     ;;
 esac

@@ -29,5 +29,6 @@ down)
     podman rm -f -t 0 shop 2>/dev/null || true
     podman pod rm -f -t 0 shoppod 2>/dev/null || true
     podman image rm -f $IMAGE
+    drop_groups libpod_parent/conmon
     ;;
 esac

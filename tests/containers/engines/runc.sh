@@ -39,10 +39,6 @@ run)
     ;;
 down)
     runc delete -f $ID 2>/dev/null || true
-    for dir in /sys/fs/cgroup /sys/fs/cgroup/*; do
-        for slice in kubepods.slice "system.slice/docker-$ID.scope"; do
-            [ ! -e "$dir/$slice" ] || find "$dir/$slice" -depth -type d -exec rmdir {} + || true
-        done
-    done
+    drop_groups "${GROUP#/}" "$(dirname "${GROUP#/}")"
     ;;
 esac
