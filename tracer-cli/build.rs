@@ -6,15 +6,15 @@ use std::path::Path;
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../chisels");
+    // Asked when it runs: the folder may have moved since this was compiled.
+    let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
+    let folder = Path::new(&package).join("../chisels");
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut files = Vec::new();
-    if folder.is_dir() {
-        for entry in fs::read_dir(&folder)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "lua") {
-                files.push(path);
-            }
+    for entry in fs::read_dir(&folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "lua") {
+            files.push(path);
         }
     }
     files.sort();
