@@ -143,16 +143,16 @@ fn of_this_machine() -> Result<Completion> {
 }
 
 fn is_given_back() -> Result<Completion> {
-    for (way, key) in [("q", "q"), ("Ctrl-C", "C-c")] {
+    for (name, key) in [("quit", "q"), ("interrupt", "C-c")] {
         let command = format!(
             "{}; echo \"ended with $?\"; stty -a | grep -o ' icanon'; sleep 60",
             ui(&format!("-r '{}'", capture()))?
         );
-        let terminal = Terminal::start("end", &command)?;
+        let terminal = Terminal::start(name, &command)?;
         terminal.until("a view", |screen| title(screen).starts_with("Viewing:"))?;
         terminal.keys(&[key])?;
         let screen = terminal.until("the end", |screen| screen.contains("icanon"))?;
-        ensure!(screen.contains("ended with 0") && !screen.contains("Viewing:"), "{way}: {screen}");
+        ensure!(screen.contains("ended with 0") && !screen.contains("Viewing:"), "{name}: {screen}");
     }
     Ok(Completion::Completed)
 }
