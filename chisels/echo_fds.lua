@@ -39,7 +39,7 @@ function on_event()
   end
   local where = ""
   if with_containers then
-    local called = evt.field(container) or ""
+    local called = tostring(evt.field(container))
     where = string.format("%s [%s] [%s]", called == "host" and terminal.green or terminal.cyan, called,
       evt.field(container_id) or "")
   end

@@ -7,6 +7,7 @@ args = {
 }
 
 require "slower"(nil, " %-20.20s", {
+  id_title = " %-21.21s",
   { title = "proc.name", format = "%-23.23s", title_format = "%-23.23s", dashes = 23, field = "proc.name" },
   { title = "LATENCY(ms)", format = "%-20s", title_format = "%-20s", dashes = 20 },
   { title = "evt.type", format = "%s", title_format = "%s", dashes = 20, field = "evt.type" },

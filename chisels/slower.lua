@@ -5,17 +5,18 @@ local terminal = require "ansiterminal"
 terminal.enable_color(true)
 
 -- Defines the callbacks of a chisel. `filter` chooses the events, nil for all; `columns` are {title, format, field} after
--- the date and the container, `dashes` the lengths of the lines below the titles; `skips` tells events that are left out.
+-- the date and the container, `dashes` the lengths of the lines below the titles, and perhaps the format of the
+-- title of the container's id; `skips` tells events that are left out.
 return function(filter, id_width, columns, skips)
   local with_containers = sysdig.is_print_container_data()
   local min_ms
   local fields = {}
   local names = { "evt.datetime", "container.id", "container.name", "evt.dir", "evt.latency", "fd.name" }
 
-  local function line(cells, container_cells)
+  local function line(cells, container_cells, id_format)
     local text = string.format("%-23.23s", cells[1])
     if with_containers then
-      text = text .. string.format(id_width, container_cells[1]) .. string.format(" %-20.20s", container_cells[2])
+      text = text .. string.format(id_format or id_width, container_cells[1]) .. string.format(" %-20.20s", container_cells[2])
     end
     for at, column in ipairs(columns) do
       text = text .. " " .. string.format(column.format, cells[at + 1])
@@ -49,18 +50,18 @@ return function(filter, id_width, columns, skips)
       titles[#titles + 1] = column.title
       dashes[#dashes + 1] = string.rep("-", column.dashes)
     end
-    local function text_only(cells, container_cells)
+    local function text_only(cells, container_cells, id_format)
       local formats = {}
       for at, column in ipairs(columns) do
         formats[at] = column.format
         column.format = column.title_format
       end
-      print(line(cells, container_cells))
+      print(line(cells, container_cells, id_format))
       for at, column in ipairs(columns) do
         column.format = formats[at]
       end
     end
-    text_only(titles, { "container.id", "container.name" })
+    text_only(titles, { "container.id", "container.name" }, columns.id_title)
     text_only(dashes, { string.rep("-", 20), string.rep("-", 20) })
     return true
   end

@@ -40,7 +40,7 @@ end
 
 function on_event()
   local who = (evt.field(process) or "<NA>") .. " " .. (evt.field(name) or "<NA>") .. " "
-  local where = evt.field(container) or ""
+  local where = tostring(evt.field(container))
   for _, message in ipairs(split(evt.field(buffer) or "", "\n")) do
     if #message > 0 then
       local color = is_tty and color_of(message) or ""

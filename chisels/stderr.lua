@@ -33,7 +33,7 @@ function on_event()
     return true
   end
   if with_containers then
-    local called = evt.field(container) or ""
+    local called = tostring(evt.field(container))
     local color = called == "host" and terminal.green or terminal.blue
     text = color .. string.format("%-20.20s %-20.20s %s", evt.field(container_id) or "", called, text)
   end

@@ -197,7 +197,19 @@ fn normal_table(mut object: Value) -> Value {
         }
         rows.sort_by_key(ToString::to_string);
     }
-    object
+    ordered(object)
+}
+
+/// The same value with the members of its objects by name: another crate of the workspace may have them kept as written.
+fn ordered(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let members: std::collections::BTreeMap<String, Value> = members.into_iter().collect();
+            Value::Object(members.into_iter().map(|(name, value)| (name, ordered(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(ordered).collect()),
+        other => other,
+    }
 }
 
 /// A difference that is explained: another text, or with `*` for both texts all that the chisel says on the capture.
