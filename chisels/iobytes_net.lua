@@ -3,32 +3,4 @@ short_description = "Show total network I/O bytes"
 category = "Net"
 args = {}
 
-local bytes_in, bytes_out = 0, 0
-local size, is_read, clock
-
-function on_init()
-  size = chisel.request_field("evt.rawarg.res")
-  is_read = chisel.request_field("evt.is_io_read")
-  clock = chisel.request_field("evt.time.s")
-  chisel.set_filter("evt.is_io=true and (fd.type=ipv4 or fd.type=ipv6)")
-  chisel.set_interval_s(1)
-  return true
-end
-
-function on_event()
-  local bytes = evt.field(size)
-  if bytes and bytes > 0 then
-    if evt.field(is_read) then
-      bytes_in = bytes_in + bytes
-    else
-      bytes_out = bytes_out + bytes
-    end
-  end
-  return true
-end
-
-function on_interval()
-  print(("%s in:%d out:%d tot:%d"):format(evt.field(clock) or "", bytes_in, bytes_out, bytes_in + bytes_out))
-  bytes_in, bytes_out = 0, 0
-  return true
-end
+require "io_sums"("evt.is_io=true and (fd.type=ipv4 or fd.type=ipv6)")
