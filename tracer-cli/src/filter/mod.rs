@@ -16,7 +16,7 @@ mod literal;
 pub mod parse;
 mod pushdown;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod transform;
 
 pub use error::FilterError;

@@ -4,4 +4,4 @@ mod announced;
 mod language;
 mod meaning;
 mod properties;
-mod scene;
+pub(crate) mod scene;

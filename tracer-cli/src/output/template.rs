@@ -9,6 +9,7 @@
 use crate::fields::write::write_value;
 use crate::fields::{self, ErrorKind, Extraction, FieldFlags, FieldRef, Straight};
 use bstr::ByteSlice;
+use std::fmt::{self, Write};
 
 /// What is shown where a field has no value.
 pub const NO_VALUE: &[u8] = b"<NA>";
@@ -151,6 +152,38 @@ impl Template {
     }
 }
 
+/// The text that means the same template.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.shows_all {
+            f.write_str("*")?;
+        }
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(text) => {
+                    for c in text.to_str_lossy().chars() {
+                        match c {
+                            '\n' => f.write_str("\\n")?,
+                            '\t' => f.write_str("\\t")?,
+                            '\u{1b}' => f.write_str("\\e")?,
+                            '\\' => f.write_str("\\\\")?,
+                            c => f.write_char(c)?,
+                        }
+                    }
+                }
+                Piece::Field(Column { name, width, .. }) => {
+                    f.write_str("%")?;
+                    if let Some(width) = width {
+                        write!(f, "{width}")?;
+                    }
+                    f.write_str(name)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Column {
     /// Appends the value or `<NA>`; `false` when there was no value.
     pub fn write(&self, from: &Extraction<'_>, out: &mut Vec<u8>) -> bool {
@@ -251,6 +284,9 @@ fn unknown(text: &str, position: usize) -> TemplateError {
 fn error(position: usize, message: &str) -> TemplateError {
     TemplateError { message: message.to_owned(), position, suggestion: None }
 }
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! Properties of random filters on random events: printing and parsing are inverse, the program
 //! agrees with a plain walk over the tree, no match falls outside the announced events.
 
-use super::scene::Scene;
+use super::scene::any_scene;
 use crate::fields::{self, Arg, ExtractOptions, Extraction, FieldFlags, Value};
 use crate::filter::Filter;
 use crate::filter::ast::{
@@ -9,8 +9,7 @@ use crate::filter::ast::{
 };
 use crate::filter::compare::glob;
 use crate::filter::parse::parse;
-use crate::filter::pushdown::can_have_fd;
-use crate::schema::{EventType, tables};
+use crate::schema::tables;
 use proptest::prelude::*;
 use std::net::IpAddr;
 
@@ -238,40 +237,6 @@ mod meaningful {
             super::junctions,
         )
     }
-
-    pub fn any_scene() -> impl Strategy<Value = Scene> {
-        let ty = prop_oneof![
-            Just(EventType::SYSCALL_OPENAT_2_X),
-            Just(EventType::SYSCALL_WRITE_X),
-            Just(EventType::GENERIC_X),
-            Just(EventType::ASYNCEVENT_E),
-            (0..460u16).prop_map(EventType),
-        ];
-        (0..4, ty, any::<[bool; 3]>(), prop::collection::vec(prop::collection::vec(any::<u8>(), 0..9), 0..6))
-            .prop_map(|(base, ty, [keep_params, keep_thread, keep_parent], params)| {
-                let mut scene = match base {
-                    0 => Scene::cat_opens("/etc/passwd"),
-                    1 => Scene::cat_sends(b"some data"),
-                    2 => Scene::generic("fstatfs"),
-                    _ => Scene::bare(ty),
-                };
-                if !keep_params {
-                    let most = ty.info().map_or(0, |info| info.params.len());
-                    scene.ty = ty;
-                    scene.params = params.into_iter().take(most).collect();
-                }
-                if !can_have_fd(scene.ty) {
-                    scene.binding.fd = None;
-                }
-                if !keep_thread {
-                    scene.binding.thread = None;
-                }
-                if !keep_parent {
-                    scene.state.remove(5);
-                }
-                scene
-            })
-    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -412,7 +377,7 @@ proptest! {
     }
 
     #[test]
-    fn programs_agree_with_a_walk_over_the_tree(tree in meaningful::any_filter(), scene in meaningful::any_scene()) {
+    fn programs_agree_with_a_walk_over_the_tree(tree in meaningful::any_filter(), scene in any_scene()) {
         let text = tree.to_string();
         let mut filter = match Filter::compile(&text) {
             Ok(filter) => filter,

@@ -3,10 +3,12 @@
 use crate::event::{Event, EventBits};
 use crate::fields::ExtractOptions;
 use crate::filter::Filter;
+use crate::filter::pushdown::can_have_fd;
 use crate::schema::{EventType, names};
 use crate::state::fd::{Endpoint, FdInfo, FdKind, L4, Role, Socket};
 use crate::state::thread::Thread;
 use crate::state::{Binding, Context, State};
+use proptest::prelude::*;
 
 /// One event with everything around it.
 #[derive(Debug)]
@@ -117,4 +119,39 @@ impl Scene {
             matches
         })
     }
+}
+
+/// Any of them, and events of any type with parameters that may be nonsense.
+pub fn any_scene() -> impl Strategy<Value = Scene> {
+    let ty = prop_oneof![
+        Just(EventType::SYSCALL_OPENAT_2_X),
+        Just(EventType::SYSCALL_WRITE_X),
+        Just(EventType::GENERIC_X),
+        Just(EventType::ASYNCEVENT_E),
+        (0..460u16).prop_map(EventType),
+    ];
+    (0..4, ty, any::<[bool; 3]>(), prop::collection::vec(prop::collection::vec(any::<u8>(), 0..9), 0..6))
+        .prop_map(|(base, ty, [keep_params, keep_thread, keep_parent], params)| {
+            let mut scene = match base {
+                0 => Scene::cat_opens("/etc/passwd"),
+                1 => Scene::cat_sends(b"some data"),
+                2 => Scene::generic("fstatfs"),
+                _ => Scene::bare(ty),
+            };
+            if !keep_params {
+                let most = ty.info().map_or(0, |info| info.params.len());
+                scene.ty = ty;
+                scene.params = params.into_iter().take(most).collect();
+            }
+            if !can_have_fd(scene.ty) {
+                scene.binding.fd = None;
+            }
+            if !keep_thread {
+                scene.binding.thread = None;
+            }
+            if !keep_parent {
+                scene.state.remove(5);
+            }
+            scene
+        })
 }
