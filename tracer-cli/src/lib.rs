@@ -1,5 +1,6 @@
 //! tracer: what is my system doing? System call tracing for Linux, live or from a recording.
 
+mod caret;
 pub mod chisel;
 pub mod cli;
 pub mod container;

@@ -326,7 +326,12 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result
 
 /// Says on standard error what is wrong. A standard error that is closed is no further problem.
 pub(super) fn complain(message: &str) {
-    let _ = writeln!(io::stderr(), "tracer: {message}");
+    // Names of files are in it, and those are anybody's.
+    let shown: String = message
+        .chars()
+        .map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { char::REPLACEMENT_CHARACTER } else { c })
+        .collect();
+    let _ = writeln!(io::stderr(), "tracer: {shown}");
 }
 
 /// Help and version are no errors; of an error the first line says it all.

@@ -115,6 +115,11 @@ pub fn nearest(text: &str) -> Option<&'static str> {
 
 /// The candidate that differs least from the text, if any is close enough to have been meant.
 fn closest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    /// Longer than any name with its typing errors; comparing takes time by the product of the lengths.
+    const LONGEST: usize = 64;
+    if text.len() > LONGEST {
+        return None;
+    }
     candidates
         .map(|name| (strsim::damerau_levenshtein(text, name), name))
         .min_by_key(|(distance, _)| *distance)

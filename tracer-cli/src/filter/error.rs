@@ -1,6 +1,7 @@
 //! What is wrong with a filter, where, and what was probably meant.
 
 use super::ast::Span;
+use crate::caret;
 use std::fmt::Write as _;
 
 /// A filter that cannot be used.
@@ -23,7 +24,7 @@ fn did_you_mean(suggestion: &Option<String>) -> String {
 
 impl FilterError {
     pub(super) fn new(span: Span, message: impl Into<String>) -> Self {
-        Self { message: message.into(), span, suggestion: None }
+        Self { message: caret::shorten(message.into()), span, suggestion: None }
     }
 
     pub(super) fn suggest(mut self, suggestion: Option<impl Into<String>>) -> Self {
@@ -33,30 +34,13 @@ impl FilterError {
 
     /// Several lines: the message, the line of the filter with the fault, carets under it.
     pub fn render(&self, source: &str) -> String {
-        let start = floor(source, self.span.start);
-        let end = floor(source, self.span.end).max(start);
-        let line_start = source[..start].rfind('\n').map_or(0, |i| i + 1);
-        let line_end = source[start..].find('\n').map_or(source.len(), |i| start + i);
-        let before = source[line_start..start].chars().count();
-        let under = source[start..end.min(line_end).max(start)].chars().count().max(1);
-        // One column per character, whatever it is, so that the carets stay below their text.
-        let shown: String =
-            source[line_start..line_end].chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let mut out = format!("filter error: {}\n  {shown}\n  ", self.message);
-        out.extend(std::iter::repeat_n(' ', before).chain(std::iter::repeat_n('^', under)));
+        let fault = caret::point(source, self.span.start..self.span.end);
+        let mut out = format!("filter error: {}\n{fault}", self.message);
         if let Some(suggestion) = &self.suggestion {
             let _ = write!(out, " did you mean {suggestion}?");
         }
         out
     }
-}
-
-fn floor(text: &str, mut at: usize) -> usize {
-    at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
 }
 
 /// The candidate that `word` is most likely a misspelling of, if any comes near.
@@ -81,19 +65,6 @@ mod tests {
             "filter error: no such thing\n  abc dng = 1\n      ^^^ did you mean ding?"
         );
         assert_eq!(error.to_string(), "filter error at position 5: no such thing; did you mean ding?");
-    }
-
-    #[test]
-    fn only_the_line_with_the_fault_is_shown() {
-        let error = FilterError::new(Span::new(6, 8), "bad");
-        assert_eq!(error.render("abc\nd\té x\nlast"), "filter error: bad\n  d é x\n    ^");
-    }
-
-    #[test]
-    fn spans_outside_the_text_do_no_harm() {
-        let error = FilterError::new(Span::new(50, 70), "bad");
-        assert_eq!(error.render("é"), "filter error: bad\n  é\n   ^");
-        assert_eq!(FilterError::new(Span::new(1, 1), "bad").render("é"), "filter error: bad\n  é\n  ^");
     }
 
     #[test]

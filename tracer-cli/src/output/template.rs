@@ -6,6 +6,7 @@
 //! starts with `*` shows every event, with `<NA>` where a field has no value; without it events that
 //! lack one of the fields are left out.
 
+use crate::caret;
 use crate::fields::write::write_value;
 use crate::fields::{self, ErrorKind, Extraction, FieldFlags, FieldRef, Straight};
 use bstr::ByteSlice;
@@ -58,10 +59,9 @@ fn did_you_mean(suggestion: Option<&str>) -> String {
 impl TemplateError {
     /// Several lines: what is wrong, the template, a caret under the fault.
     pub fn render(&self, template: &str) -> String {
-        let shown: String = template.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let before = template.char_indices().take_while(|(at, _)| *at < self.position).count();
+        let fault = caret::point(template, self.position..self.position);
         let suggestion = self.suggestion.map(|field| format!(" did you mean {field}?")).unwrap_or_default();
-        format!("format error: {}\n  {shown}\n  {:before$}^{suggestion}", self.message, "")
+        format!("format error: {}\n{fault}{suggestion}", self.message)
     }
 }
 
@@ -260,7 +260,7 @@ fn parse_column(text: &str, at: usize) -> Result<(Column, usize), TemplateError>
     };
     let (field, length) = fields::find_prefix(name).map_err(|e| match e.kind {
         ErrorKind::Unknown(_) => unknown(name, name_at),
-        kind => TemplateError { message: kind.to_string(), position: name_at, suggestion: e.nearest },
+        kind => TemplateError { suggestion: e.nearest, ..error(name_at, &kind.to_string()) },
     })?;
     let name = name[..length].to_owned();
     if field.field.flags.contains(FieldFlags::FILTER_ONLY) {
@@ -278,11 +278,11 @@ fn unknown(text: &str, position: usize) -> TemplateError {
         return error(position, "'%' without the name of a field after it");
     }
     let suggestion = fields::nearest(name);
-    TemplateError { message: format!("unknown field {name}"), position, suggestion }
+    TemplateError { suggestion, ..error(position, &format!("unknown field {name}")) }
 }
 
 fn error(position: usize, message: &str) -> TemplateError {
-    TemplateError { message: message.to_owned(), position, suggestion: None }
+    TemplateError { message: caret::shorten(message.to_owned()), position, suggestion: None }
 }
 
 #[cfg(test)]
@@ -364,6 +364,16 @@ mod tests {
             error.to_string(),
             "format error at position 5: unknown field proc.nmae; did you mean proc.name?"
         );
+    }
+
+    #[test]
+    fn faults_far_into_a_template_are_shown_with_their_surroundings() {
+        let template = "%evt.num ".repeat(20_000) + "%proc.nmae";
+        let shown = Template::parse(&template).err().unwrap().render(&template);
+        assert!(shown.contains("%evt.num %proc.nmae\n") && shown.len() < 500, "{shown}");
+        let template = format!("%{}", "x".repeat(100_000));
+        let error = Template::parse(&template).err().unwrap();
+        assert!(error.render(&template).len() < 1500 && error.suggestion.is_none());
     }
 
     #[test]
