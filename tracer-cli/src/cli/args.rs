@@ -103,6 +103,8 @@ pub struct Args {
     pub redact: Vec<String>,
 
     /// Begin a new file after so many million bytes
+    ///
+    /// Each file begins with all processes and open files, and has at least as much of events.
     #[arg(
         short = 'C',
         long = "file-size",
@@ -138,7 +140,8 @@ pub struct Args {
 
     /// Keep all files below so many bytes, such as 20G: older ones make room
     ///
-    /// Without -C, -G or -e there are at least four files.
+    /// Without -C, -G or -e there are at least four files, unless what all files begin with (processes and open files)
+    /// leaves no room for as much of events.
     #[arg(long, value_name = "SIZE", requires = "write", help_heading = "Recording")]
     pub max_total: Option<String>,
 

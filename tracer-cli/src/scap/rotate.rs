@@ -31,9 +31,25 @@ const SHARES: u64 = 4;
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Fill {
     pub bytes: u64,
+    /// Bytes of its blocks before they are compressed.
+    pub unpacked: u64,
+    /// Those of them with the state that was written last.
+    pub state: u64,
     pub events: u64,
     /// Time of its first event, ns since the epoch.
     pub since: u64,
+}
+
+impl Fill {
+    /// Whether there is as much of events as of state. A file that is full before would give way to
+    /// one that is as full: the recorder would write little else than states, and fall behind.
+    fn has_more_than_state(&self) -> bool {
+        self.unpacked.saturating_sub(self.state) >= self.state
+    }
+
+    fn exceeds(&self, max: u64) -> bool {
+        self.bytes > max && self.has_more_than_state()
+    }
 }
 
 impl Rotation {
@@ -47,8 +63,8 @@ impl Rotation {
         // A file without events would be followed by others without end.
         fill.events > 0
             && (self.events.is_some_and(|max| fill.events >= max)
-                || self.bytes.is_some_and(|max| fill.bytes > max)
-                || self.total.is_some_and(|max| fill.bytes > max / SHARES)
+                || self.bytes.is_some_and(|max| fill.exceeds(max))
+                || self.total.is_some_and(|max| fill.exceeds(max / SHARES))
                 || self
                     .seconds
                     .is_some_and(|max| ts.saturating_sub(fill.since) >= max.saturating_mul(NS_PER_S)))
@@ -247,7 +263,8 @@ mod tests {
     #[test]
     fn a_file_is_full_by_events_bytes_or_time() {
         let due = |rotation: Rotation, events, bytes, seconds| {
-            rotation.is_due(&Fill { bytes, events, since: 5 }, 5 + seconds * NS_PER_S)
+            let fill = Fill { bytes, events, since: 5, ..Fill::default() };
+            rotation.is_due(&fill, 5 + seconds * NS_PER_S)
         };
         let none = Rotation::default();
         assert!(!due(none, 1000, 1000, 1000));
@@ -257,6 +274,22 @@ mod tests {
         assert!(!due(Rotation { bytes: Some(5), ..none }, 1, 5, 0));
         assert!(due(Rotation { seconds: Some(5), ..none }, 1, 0, 5));
         assert!(!due(Rotation { seconds: Some(5), ..none }, 0, 0, 5));
+    }
+
+    #[test]
+    fn a_state_larger_than_the_limit_does_not_make_a_file_of_each_event() {
+        let due = |rotation: Rotation, unpacked| {
+            let fill = Fill { bytes: unpacked, unpacked, state: 500, events: 1, since: 0 };
+            rotation.is_due(&fill, 0)
+        };
+        for rotation in [
+            Rotation { bytes: Some(100), ..Rotation::default() },
+            Rotation { total: Some(100 * SHARES), ..Rotation::default() },
+        ] {
+            assert!(!due(rotation, 600));
+            assert!(!due(rotation, 999));
+            assert!(due(rotation, 1000));
+        }
     }
 
     #[test]

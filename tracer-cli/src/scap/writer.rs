@@ -218,8 +218,9 @@ impl CaptureWriter {
         self.waiting += 1;
         self.in_section += 1;
         self.fill.events += 1;
+        self.fill.unpacked = self.unpacked();
         if self.options.codec == Codec::None {
-            self.fill.bytes = self.queue.sent() + self.blocks.len() as u64;
+            self.fill.bytes = self.fill.unpacked;
         }
         if self.blocks.len() >= self.frame() && !self.is_held() { self.write_frame() } else { Ok(()) }
     }
@@ -228,6 +229,12 @@ impl CaptureWriter {
     /// them have to stand before the events.
     fn is_held(&self) -> bool {
         self.asked > 0 && self.blocks.len() < HELD_FRAME && self.asked_at.elapsed() < MAX_HOLD
+    }
+
+    /// Bytes of blocks of the present file.
+    #[inline]
+    fn unpacked(&self) -> u64 {
+        self.queue.sent() + self.blocks.len() as u64
     }
 
     fn frame(&self) -> usize {
@@ -454,8 +461,10 @@ impl Sink for CaptureWriter {
             self.end_section(ts);
         }
         self.needs_state = false;
+        let before = self.unpacked();
         let result =
             if self.options.is_partial { self.begin_replica(state, ts) } else { self.write_state(state, ts) };
+        self.fill.state = self.unpacked() - before;
         self.notes_at = self.blocks.len();
         self.notes_ts = ts;
         self.noted.clear();
