@@ -71,10 +71,12 @@ return function(refresh_ms, filter, field, place, labels)
       if counts[at] then
         draw(counts[at])
       else
-        io.write(terminal.reset, " ")
+        terminal.setbgcol(0)
+        io.write(" ")
       end
     end
-    io.write(terminal.reset, "\n", labels(width, interval), "\n")
+    local line = labels(width, interval)
+    io.write(terminal.reset, "\n", line, string.rep(" ", width - #line), "\n")
     counts = {}
     return true
   end

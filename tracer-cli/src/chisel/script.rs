@@ -180,12 +180,14 @@ fn describe(name: &str, globals: &Table) -> Option<Description> {
         kind: text(&arg, "argtype").unwrap_or_default(),
         optional: arg.raw_get::<Value>("optional").is_ok_and(|value| is_true(&value)),
     });
+    // sysdig's own name for the description of a chisel that runs and is not listed.
+    let unlisted = text(globals, "disabled_description");
     Some(Description {
         name: name.to_owned(),
         category: text(globals, "category").unwrap_or_default(),
         short: text(globals, "short_description")?,
-        long: text(globals, "description")?,
-        hidden: globals.raw_get::<Value>("hidden").is_ok_and(|value| is_true(&value)),
+        hidden: unlisted.is_some() || globals.raw_get::<Value>("hidden").is_ok_and(|value| is_true(&value)),
+        long: text(globals, "description").or(unlisted)?,
         parameters: parameters.collect(),
     })
 }

@@ -208,8 +208,8 @@ impl Trace {
                 TimeMode::PreviousDelta => table::TimeMode::PreviousDelta,
             },
             buffer: buffer_mode(&args),
-            // Programs that read JSON can cut for themselves.
-            whole_buffers: args.verbose || args.json,
+            // Programs that read JSON can cut for themselves, and so can chisels.
+            whole_buffers: args.verbose || args.json || !args.chisels.is_empty(),
             screen_width: surroundings.width,
             ..ExtractOptions::default()
         };

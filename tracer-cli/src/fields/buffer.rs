@@ -26,9 +26,11 @@ pub fn write_buffer(out: &mut Vec<u8>, bytes: &[u8], options: &ExtractOptions) {
     }
 }
 
-/// Printable characters and line ends, from a new line on; CR LF and CR are line ends too.
+/// Printable characters and line ends, from a new line on, so that one at the very beginning is left
+/// out; CR LF and CR are line ends too.
 fn write_ascii(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'\n');
+    let bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
     let mut before = 0;
     for &byte in bytes {
         match byte {
@@ -104,6 +106,7 @@ mod tests {
             "\nGET / HTTP/1.1\nA: b\nc\n\n[x"
         );
         assert_eq!(shown(b"", BufferMode::Ascii, false), "");
+        assert_eq!(shown(b"\n\nuser nginx;\n", BufferMode::Ascii, false), "\n\nuser nginx;\n");
     }
 
     #[test]

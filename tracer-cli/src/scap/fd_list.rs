@@ -128,6 +128,11 @@ fn connection(body: &mut Body<'_>, info: &mut FdInfo, ends: [IpAddr; 2]) -> Resu
     let source = Endpoint { ip: source, port: body.u16("port")? };
     let dest = Endpoint { ip: dest, port: body.u16("port")? };
     let l4 = l4(body.u8("transport protocol")?);
+    // A dual stack socket with ends of IPv4 is one of IPv4, as it is when an event tells of it.
+    let (source, dest) = tuple::unmap(source, dest);
+    if source.ip.is_ipv4() {
+        info.kind = FdKind::Ipv4;
+    }
     tuple::write_connection(&mut info.name, source, dest, l4);
     info.socket = Some(Box::new(Socket { l4, source: Some(source), dest: Some(dest), ..Socket::default() }));
     Ok(())
