@@ -9,7 +9,7 @@ view_info = {
   applies_to = {
     "", "proc.pid", "proc.name", "fd.sport", "fd.sproto",
   },
-  filter = "evt.type=accept",
+  filter = "evt.type in (accept, accept4)",
   use_defaults = true,
   drilldown_target = "connections",
   columns = {

@@ -12,7 +12,7 @@ view_info = {
     "k8s.rc.id", "k8s.rs.id", "k8s.svc.id", "k8s.ns.id", "marathon.app.id", "marathon.group.name",
     "mesos.task.id", "mesos.framework.name",
   },
-  filter = "evt.type=open and evt.dir=<",
+  filter = "evt.type in (open, openat, openat2, creat, open_by_handle_at) and evt.dir=<",
   use_defaults = false,
   columns = {
     { name = "TIME", field = "evt.time", colsize = 19,

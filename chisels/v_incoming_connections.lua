@@ -11,7 +11,7 @@ view_info = {
     "k8s.pod.id", "k8s.rc.id", "k8s.rs.id", "k8s.svc.id", "k8s.ns.id", "marathon.app.id",
     "marathon.group.name", "mesos.task.id", "mesos.framework.name",
   },
-  filter = "evt.type=accept and evt.dir=< and evt.failed=false",
+  filter = "evt.type in (accept, accept4) and evt.dir=< and evt.failed=false",
   use_defaults = false,
   columns = {
     { name = "TIME", field = "evt.time", colsize = 19,

@@ -231,7 +231,7 @@ impl Trace {
             show_internal: args.debug,
             max_events,
             max_time,
-            window: span::window(&args)?,
+            window: span::window(args.from.as_deref(), args.to.as_deref())?,
             suppressed: args.suppress.iter().map(|name| BString::from(name.as_str())).collect(),
             summary: args.summary,
         };

@@ -1,6 +1,5 @@
 //! What `--from` and `--to` mean.
 
-use super::args::Args;
 use super::plan::UsageError;
 use crate::window::{Bound, Window};
 use jiff::civil::DateTime;
@@ -12,9 +11,9 @@ const FIRST_DATE: u64 = 100_000_000;
 const NS_PER_S: u64 = 1_000_000_000;
 
 /// The part of the recording that is asked for, `None` for all of it.
-pub(super) fn window(args: &Args) -> Result<Option<Window>, UsageError> {
-    let bound = |option: &str, text: &Option<String>| {
-        let Some(text) = text.as_deref() else { return Ok(None) };
+pub(super) fn window(from: Option<&str>, to: Option<&str>) -> Result<Option<Window>, UsageError> {
+    let bound = |option: &str, text: Option<&str>| {
+        let Some(text) = text else { return Ok(None) };
         bound(text).map(Some).ok_or_else(|| {
             UsageError(format!(
                 "{option} needs seconds since the start (90.5, 1m30s), a time (2026-05-01T12:00:00), seconds \
@@ -22,7 +21,7 @@ pub(super) fn window(args: &Args) -> Result<Option<Window>, UsageError> {
             ))
         })
     };
-    let window = Window { from: bound("--from", &args.from)?, to: bound("--to", &args.to)? };
+    let window = Window { from: bound("--from", from)?, to: bound("--to", to)? };
     Ok((!window.is_whole()).then_some(window))
 }
 

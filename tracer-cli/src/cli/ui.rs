@@ -2,6 +2,7 @@
 
 use super::plan::{Surroundings, UsageError, positive};
 use super::run::{FAILED, STOP, USAGE, complain, report_parse_error, stop_on_signals};
+use super::span;
 use crate::chisel;
 use crate::container::Sockets;
 use crate::filter::Filter;
@@ -55,13 +56,17 @@ pub struct Args {
     #[arg(long, conflicts_with = "json")]
     raw: bool,
 
-    /// First row of --json and --raw, from 0
-    #[arg(long, value_name = "ROW", default_value = "0")]
-    from: usize,
+    /// Part of a capture to look at: seconds or a time (1m30s) since the start, a date and time, or #number of an event
+    #[arg(long, value_name = "WHEN", requires = "read")]
+    from: Option<String>,
 
-    /// Last row of --json and --raw [default: all]
-    #[arg(long, value_name = "ROW")]
-    to: Option<usize>,
+    /// Where the part ends
+    #[arg(long, value_name = "WHEN", requires = "read")]
+    to: Option<String>,
+
+    /// Rows of --json and --raw, from 0: FIRST-LAST
+    #[arg(long, value_name = "ROWS")]
+    rows: Option<String>,
 
     /// Column to sort by, from 0
     #[arg(long, value_name = "COLUMN")]
@@ -146,9 +151,8 @@ impl Plan {
         if delay < 100 {
             return Err(UsageError("-d needs at least 100 milliseconds".to_owned()));
         }
-        if args.to.is_some_and(|to| to < args.from) {
-            return Err(UsageError("--to is before --from".to_owned()));
-        }
+        let window = span::window(args.from.as_deref(), args.to.as_deref())?;
+        let rows = args.rows.as_deref().map_or(Ok((0, None)), rows)?;
         let count = args.count.as_deref().map(|n| positive("-n", n)).transpose()?;
         let containers = match args.print.as_deref() {
             None => false,
@@ -166,10 +170,10 @@ impl Plan {
         };
         let format = match (args.json, args.raw) {
             (false, false) => None,
-            (json, _) => Some(Format { json, rows: (args.from, args.to), count, sorting: args.sortingcol }),
+            (json, _) => Some(Format { json, rows, count, sorting: args.sortingcol }),
         };
-        if format.is_some() && view.kind == Kind::Spectrogram {
-            return Err(UsageError("spectrograms are for the screen".to_owned()));
+        if view.kind == Kind::Spectrogram && args.raw {
+            return Err(UsageError("spectrograms are for the screen or --json".to_owned()));
         }
         let live = args.read.is_empty();
         let settings = Settings {
@@ -178,6 +182,7 @@ impl Plan {
             source: if live { "Live System".to_owned() } else { file_names(&args.read) },
             live,
             interval: Duration::from_millis(delay),
+            window,
         };
         let defaults = ProbeOptions::default();
         let from = if live {
@@ -191,6 +196,14 @@ impl Plan {
         };
         Ok(Self { settings, view, catalog, from, format })
     }
+}
+
+/// First and last row, such as `0-9`, `5-` or `5`.
+fn rows(text: &str) -> Result<(usize, Option<usize>), UsageError> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let rows = first.parse().ok().zip(if last.is_empty() { Some(None) } else { last.parse().ok().map(Some) });
+    rows.filter(|(first, last): &(usize, Option<usize>)| last.is_none_or(|last| last >= *first))
+        .ok_or_else(|| UsageError(format!("--rows needs FIRST-LAST, such as 0-9, not '{text}'")))
 }
 
 /// The names of the files without their folders.

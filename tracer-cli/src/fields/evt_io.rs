@@ -1,6 +1,8 @@
 //! `evt.*` about results, data and counts.
 
 use super::evt::has;
+use super::fd::with_name;
+use super::fs_path::path_of_call;
 use super::render::write_errno;
 use super::table::{Class, Extract, Extraction, Field, FieldFlags, NO_MATCH};
 use super::value::Value;
@@ -58,6 +60,22 @@ pub(super) static FIELDS: &[Field] = &[
     call("evt.is_syslog", T::Bool, F::Na, "Whether the event writes to the system log.", |x, _, emit| {
         emit(Value::Bool(is_syslog(&x.context)));
     }),
+    call(
+        "evt.subject",
+        T::Charbuf,
+        F::Na,
+        "What the call is about: the name of its fd, or else the path that it was given, also when it failed.",
+        |x, _, emit| {
+            let mut named = false;
+            with_name(x, b"", &mut |name| {
+                named = true;
+                emit(Value::Text(without_addresses(x, name)));
+            });
+            if !named {
+                path_of_call(x, emit);
+            }
+        },
+    ),
     call("evt.count", T::Uint32, F::Dec, "Always 1, to count events.", |_, _, emit| emit(Value::Uint(1))),
     call("evt.count.error", T::Uint32, F::Dec, "1 for events that returned an error.", |x, _, emit| {
         count(failed(x.context.event), emit);
@@ -83,6 +101,18 @@ pub(super) static FIELDS: &[Field] = &[
     call("evt.count.exit", T::Uint32, F::Dec, "1 for events that are the return of a call.", |x, _, emit| {
         count(x.context.event.ty.is_exit(), emit);
     }),
+    call(
+        "evt.count.open",
+        T::Uint32,
+        F::Dec,
+        "1 for the return of a call that opens a file: open, openat, openat2, creat, open_by_handle_at.",
+        |x, _, emit| {
+            let event = x.context.event;
+            // The return of the first openat does not tell how the file was opened, but it is one.
+            let opens = opens_file(event) || event.ty == EventType::SYSCALL_OPENAT_X;
+            count(opens && event.ty.is_exit(), emit);
+        },
+    ),
     call(
         "evt.count.procinfo",
         T::Uint32,
@@ -288,6 +318,16 @@ fn count(yes: bool, emit: &mut dyn FnMut(Value<'_>)) {
     if yes {
         emit(Value::Uint(1));
     }
+}
+
+/// Of a unix socket its path, if it has one: the addresses before it are new for each socket.
+fn without_addresses<'a>(x: &Extraction<'_>, name: &'a [u8]) -> &'a [u8] {
+    let is_unix = match x.context.fd() {
+        Some(fd) => fd.kind == FdKind::Unix,
+        None => x.context.event.name() == "connect",
+    };
+    let path = memchr::memmem::find(name, b" /").filter(|_| is_unix);
+    path.and_then(|at| name.get(at + 1..)).unwrap_or(name)
 }
 
 /// Emits how many bytes a call moved, when it is one that moves them in this direction.

@@ -292,7 +292,7 @@ fn letter(x: &Extraction<'_>) -> Option<u8> {
 
 /// Passes on the name of the fd behind a prefix. When a call failed to make one, the name comes
 /// from its own parameters, because that is what people look for.
-fn with_name(x: &Extraction<'_>, prefix: &[u8], then: &mut dyn FnMut(&[u8])) {
+pub(super) fn with_name(x: &Extraction<'_>, prefix: &[u8], then: &mut dyn FnMut(&[u8])) {
     let event = x.context.event;
     let refused = |fd: &FdInfo| {
         fd.name.is_empty() && event.ty == crate::schema::EventType::SOCKET_CONNECT_X && failed(event)

@@ -159,7 +159,24 @@ struct GivenPath<'a> {
 /// The path of a call that returned. Of calls that failed only those have one that would have opened a file.
 fn given<'a>(x: &Extraction<'a>, positions: &Positions) -> Option<GivenPath<'a>> {
     let event = x.context.event;
-    if event.ty.is_enter() || failed(event) && !opens_file(event) {
+    if failed(event) && !opens_file(event) { None } else { returned(x, positions) }
+}
+
+/// Emits the path that a call was given, also when it failed.
+pub(super) fn path_of_call(x: &Extraction<'_>, emit: &mut dyn FnMut(Value<'_>)) {
+    if let Some(path) = returned(x, &FIRST) {
+        absolute(x, &path, emit);
+    }
+}
+
+/// The first path among the parameters.
+static FIRST: LazyLock<Positions> =
+    LazyLock::new(|| Positions::of(|_, p| matches!(p.ty, T::Fspath | T::Fsrelpath)));
+
+/// The path of a call that returned, failed or not.
+fn returned<'a>(x: &Extraction<'a>, positions: &Positions) -> Option<GivenPath<'a>> {
+    let event = x.context.event;
+    if event.ty.is_enter() {
         return None;
     }
     let of = |ty: EventType, text: &dyn Fn(usize) -> Option<&'a [u8]>, fd: &dyn Fn(usize) -> Option<i64>| {

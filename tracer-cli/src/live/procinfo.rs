@@ -1,4 +1,5 @@
-//! A live source that also tells, once a second, how much CPU time each thread has used (`procinfo` events).
+//! A live source that also tells, once a second, how much CPU time each thread has used (`procinfo` events), and how
+//! much memory if that is wanted.
 
 use crate::event::{Event, EventBits};
 use crate::param_slots::ParamSlots;
@@ -14,12 +15,13 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Events between looks at the clock.
 const CLOCK_INTERVAL: u32 = 1024;
 
-/// CPU time of a thread so far, in ticks of the kernel's user interface: 100 a second.
-struct Times {
+/// What is known of a thread.
+struct Usage {
     tid: i64,
     pid: i64,
-    user: [u8; 8],
-    system: [u8; 8],
+    /// CPU time so far, outside and inside the kernel, in ticks of the kernel's user interface: 100 a second; virtual and
+    /// resident memory in KiB.
+    values: [[u8; 8]; 4],
 }
 
 /// The source and what it adds.
@@ -28,11 +30,15 @@ pub struct WithProcessTimes<S> {
     looked: Option<Instant>,
     /// Events until the next look at the clock.
     countdown: u32,
-    times: Vec<Times>,
-    lent: Option<Times>,
+    times: Vec<Usage>,
+    lent: Option<Usage>,
     ts: u64,
     slots: ParamSlots,
     stopped: bool,
+    /// Parameters of each event: those of the schema, or memory sizes behind them.
+    params: usize,
+    /// Bytes of a page.
+    page: u64,
 }
 
 impl<S: Source> WithProcessTimes<S> {
@@ -46,7 +52,15 @@ impl<S: Source> WithProcessTimes<S> {
             ts: 0,
             slots: ParamSlots::new(),
             stopped: false,
+            params: 2,
+            page: page_size(),
         }
+    }
+
+    /// The events tell memory sizes, too. Such events are for the state of this run: captures have no place for them.
+    pub fn with_memory(mut self) -> Self {
+        self.params = 4;
+        self
     }
 
     fn look(&mut self) {
@@ -62,13 +76,17 @@ impl<S: Source> WithProcessTimes<S> {
             for tid in numbers(Path::new(&tasks)) {
                 // Threads that have ended meanwhile are no longer of interest.
                 let Ok(stat) = fs::read(format!("{tasks}/{tid}/stat")) else { continue };
-                if let Some((user, system)) = cpu_times(&stat) {
-                    let (user, system) = (user.to_le_bytes(), system.to_le_bytes());
-                    self.times.push(Times { tid, pid, user, system });
+                if let Some(values) = usage(&stat, self.page) {
+                    self.times.push(Usage { tid, pid, values: values.map(u64::to_le_bytes) });
                 }
             }
         }
     }
+}
+
+fn page_size() -> u64 {
+    let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
+    size.and_then(|size| u64::try_from(size).ok()).unwrap_or(4096)
 }
 
 /// The entries of a folder that are numbers.
@@ -77,12 +95,14 @@ fn numbers(folder: &Path) -> impl Iterator<Item = i64> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// `utime` and `stime` of /proc/PID/stat (proc(5)), the 14th and 15th value. The name in brackets may hold anything.
-fn cpu_times(stat: &[u8]) -> Option<(u64, u64)> {
+/// `utime`, `stime`, `vsize` and `rss` of /proc/PID/stat (proc(5)), the 14th, 15th, 23rd and 24th value; sizes in KiB,
+/// of which the file has the last one in pages of so many bytes. The name in brackets may hold anything.
+fn usage(stat: &[u8], page: u64) -> Option<[u64; 4]> {
     let end = stat.iter().rposition(|b| *b == b')')?;
     let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
     let mut values = rest.split_ascii_whitespace().skip(11);
-    Some((values.next()?.parse().ok()?, values.next()?.parse().ok()?))
+    let mut skip = |count| values.nth(count)?.parse::<u64>().ok();
+    Some([skip(0)?, skip(0)?, skip(7)? / 1024, skip(0)?.saturating_mul(page) / 1024])
 }
 
 impl<S: Source> Source for WithProcessTimes<S> {
@@ -105,9 +125,10 @@ impl<S: Source> Source for WithProcessTimes<S> {
             }
             return Ok(next);
         };
-        let params = self.slots.lend(2);
-        params[0] = &times.user;
-        params[1] = &times.system;
+        let params = self.slots.lend(self.params);
+        for (param, value) in params.iter_mut().zip(&times.values) {
+            *param = value;
+        }
         Ok(Next::Event(Event {
             num: 0,
             ts: self.ts,
@@ -144,11 +165,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cpu_times_stand_behind_any_name() {
-        let stat = b"7 (a) b 1 (c) S 1 7 7 0 -1 4194560 1 2 3 4 55 66 0 0 20 0 1 0 100 0 0";
-        assert_eq!(cpu_times(stat), Some((55, 66)));
+    fn values_stand_behind_any_name() {
+        let stat =
+            b"7 (a) b 1 (c) S 1 7 7 0 -1 4194560 1 2 3 4 55 66 0 0 20 0 1 0 100 8192 3 18446744073709551615";
+        assert_eq!(usage(stat, 4096), Some([55, 66, 8, 12]));
         for wrong in [&b"7 (cut"[..], b"7 (a) S 1", b"", b"7 (a) S 1 7 7 0 -1 0 1 2 3 4 x y"] {
-            assert_eq!(cpu_times(wrong), None);
+            assert_eq!(usage(wrong, 4096), None);
         }
     }
 }

@@ -45,10 +45,14 @@ pub(super) fn set_usage(thread: &mut Thread, event: &Event<'_>, first: usize) {
     thread.vm_swap = at(4).map_or(thread.vm_swap, |kib| kib as u32);
 }
 
-/// The CPU time that a thread has used.
+/// The CPU time that a thread has used and, where a live source adds it, its memory.
 pub(super) fn cpu_times(step: &mut Step<'_>) {
     let (Some(user), Some(system)) = (step.event.u64(0), step.event.u64(1)) else { return };
+    let memory = step.event.u64(2).zip(step.event.u64(3));
     let Some(thread) = step.state.thread_mut(step.thread) else { return };
+    if let Some((size, resident)) = memory {
+        (thread.vm_size, thread.vm_rss) = (size as u32, resident as u32);
+    }
     let before = thread.cpu_use;
     let is_first = before.user == 0 && before.system == 0;
     let since = |now: u64, before: u64| if is_first { 0 } else { now.saturating_sub(before) };

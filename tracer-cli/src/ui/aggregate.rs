@@ -4,6 +4,7 @@
 //! group these rows once more by another column (threads by process): the folded values are then folded again.
 
 use super::cell::Cell;
+use super::spread::Spread;
 use super::view::{Aggregation, Kind, View, at_depth};
 use crate::fields::{self, Class, ExtractOptions, Extraction, FieldRef, Value};
 use crate::schema::ParamType;
@@ -26,9 +27,15 @@ pub struct Column {
     pub fold: Aggregation,
     pub group_fold: Aggregation,
     pub is_shown: bool,
+    pub is_bar: bool,
 }
 
 impl Column {
+    /// Whether it is shown, and as text.
+    pub fn is_text(&self) -> bool {
+        self.is_shown && !self.is_bar
+    }
+
     /// Whether there can be a value where nothing happened.
     fn has_value(&self, is_event: bool) -> bool {
         is_event || !matches!(self.field.field.class, Class::Evt | Class::EvtSyscall)
@@ -39,15 +46,17 @@ impl Column {
 #[derive(Debug, Clone)]
 pub struct Layout {
     pub columns: Vec<Column>,
-    /// Index of the column whose values the rows stand for; lists have none.
-    pub key: Option<usize>,
+    /// Indices of the columns whose values the rows stand for; lists have none.
+    pub keys: Vec<usize>,
     pub group: Option<usize>,
-    /// What drilling down compares, and whether only the next view does.
-    pub drill_field: Option<String>,
+    /// What drilling down compares, a field for each of [`Layout::naming`], and whether only the next view does.
+    pub drill_fields: Vec<String>,
     pub drill_child_only: bool,
     /// The shown column that sorts at first.
     pub sorting: usize,
     use_defaults: bool,
+    keeps_rows: bool,
+    shows_idle: bool,
     pub kind: Kind,
 }
 
@@ -66,12 +75,14 @@ impl Layout {
         let fault = |message: String| LayoutError { view: view.id.clone(), message };
         let mut layout = Layout {
             columns: Vec::new(),
-            key: None,
+            keys: Vec::new(),
             group: None,
-            drill_field: None,
+            drill_fields: Vec::new(),
             drill_child_only: false,
             sorting: 0,
             use_defaults: view.use_defaults,
+            keeps_rows: view.keeps_rows,
+            shows_idle: view.shows_idle,
             kind: view.kind,
         };
         let mut sorting = None;
@@ -80,15 +91,16 @@ impl Layout {
             let field = fields::find(&at_depth(&column.field, depth))
                 .map_err(|e| fault(format!("column {}: {e}", column.name)))?;
             let index = layout.columns.len();
-            if column.is_key && layout.key.is_none() {
-                layout.key = Some(index);
+            if column.is_key {
+                layout.keys.push(index);
             }
             if column.is_groupby_key {
                 layout.group = Some(index);
+                layout.drill_fields.clear();
             }
             if column.is_groupby_key || (column.is_key && layout.group.is_none()) {
                 let compared = column.filterfield.as_deref().unwrap_or(&column.field);
-                layout.drill_field = Some(at_depth(compared, depth));
+                layout.drill_fields.push(at_depth(compared, depth));
                 layout.drill_child_only = column.filter_in_child_only;
             }
             if column.is_sorting {
@@ -105,20 +117,26 @@ impl Layout {
                 fold: column.aggregation,
                 group_fold: column.groupby_aggregation,
                 is_shown: column.is_shown(),
+                is_bar: column.is_bar,
             });
         }
         let first_shown = layout.columns.iter().position(|column| column.is_shown);
         let Some(first_shown) = first_shown else { return Err(fault("no column is shown".to_owned())) };
         layout.sorting = sorting.or(first_number).unwrap_or(first_shown);
-        if view.kind != Kind::List && layout.key.is_none() {
+        if view.kind != Kind::List && layout.keys.is_empty() {
             return Err(fault("a table needs a column with is_key".to_owned()));
         }
         Ok(layout)
     }
 
-    /// Index of the column that names a row: the group where there is one.
-    pub fn naming(&self) -> Option<usize> {
-        self.group.or(self.key)
+    /// Whether threads that did nothing have rows, too.
+    pub fn has_rows_of_threads(&self) -> bool {
+        self.shows_idle && !self.keys.is_empty()
+    }
+
+    /// Indices of the columns that name a row: the group where there is one.
+    pub fn naming(&self) -> &[usize] {
+        self.group.as_ref().map_or(&self.keys, std::slice::from_ref)
     }
 }
 
@@ -127,10 +145,21 @@ impl Layout {
 struct Fold {
     value: Cell,
     count: u64,
+    /// Of all values, for percentiles.
+    spread: Option<Box<Spread>>,
 }
 
 impl Fold {
+    fn first(value: Cell, count: u64, how: Aggregation) -> Self {
+        let mut fold = Fold { value: Cell::Nothing, count: 0, spread: None };
+        fold.take(value, count, how);
+        fold
+    }
+
     fn take(&mut self, value: Cell, count: u64, how: Aggregation) {
+        if how.percentile().is_some() && count > 0 {
+            self.spread.get_or_insert_default().add(value.as_f64() as u64);
+        }
         let had_none = self.value == Cell::Nothing;
         match how {
             _ if had_none => self.value = value,
@@ -151,6 +180,7 @@ impl Fold {
                     self.value = value;
                 }
             }
+            Aggregation::P50 | Aggregation::P95 | Aggregation::P99 => {}
         }
         self.count += count;
     }
@@ -167,6 +197,10 @@ impl Fold {
 
     /// The value after the first step; sums by second are divided only when they are shown.
     fn done(&self, how: Aggregation) -> Cell {
+        let percentile = how.percentile().zip(self.spread.as_ref());
+        if let Some(value) = percentile.and_then(|(part, spread)| spread.percentile(part)) {
+            return self.value.with_number(value);
+        }
         match how {
             Aggregation::Avg if self.count > 1 => self.value.divided(self.count as f64),
             _ => self.value.clone(),
@@ -243,27 +277,43 @@ impl Table {
         is_event: bool,
     ) {
         let from = Extraction::new(context, options, std::mem::take(scratch));
-        match self.layout.key {
-            Some(key) => self.row_from(key, &from, is_event),
-            None if is_event => self.list_from(&from),
-            None => {}
+        if !self.layout.keys.is_empty() {
+            self.row_from(&from, is_event);
+        } else if is_event {
+            self.list_from(&from);
         }
         *scratch = from.into_scratch();
     }
 
-    fn row_from(&mut self, key: usize, from: &Extraction<'_>, is_event: bool) {
-        let Some(column) = self.layout.columns.get(key).filter(|column| column.has_value(is_event)) else {
-            return;
-        };
+    /// Encodes the key of an event's row. `false`: it belongs to none.
+    fn find_key(&mut self, from: &Extraction<'_>, is_event: bool) -> bool {
         self.key.clear();
-        let mut has_key = false;
-        column.field.extract(from, &mut |value| {
-            if !has_key {
-                encode(&value, &mut self.key);
-                has_key = true;
+        for (nth, index) in self.layout.keys.iter().enumerate() {
+            let Some(column) = self.layout.columns.get(*index) else { return false };
+            let at = self.key.len();
+            let mut is_there = false;
+            if column.has_value(is_event) {
+                column.field.extract(from, &mut |value| {
+                    if !is_there {
+                        encode(&value, &mut self.key);
+                        is_there = true;
+                    }
+                });
             }
-        });
-        if !has_key {
+            // Of several keys the later ones may be missing.
+            if !is_there && nth == 0 {
+                return false;
+            }
+            if self.layout.keys.len() > 1 {
+                let length = (self.key.len() - at) as u32 + u32::from(is_there);
+                self.key.extend_from_slice(&length.to_le_bytes());
+            }
+        }
+        true
+    }
+
+    fn row_from(&mut self, from: &Extraction<'_>, is_event: bool) {
+        if !self.find_key(from, is_event) {
             return;
         }
         if let Some(row) = self.rows.get_mut(self.key.as_slice()) {
@@ -294,7 +344,7 @@ impl Table {
                 false => use_defaults.then(|| (Cell::zero(column.field.ty), false)),
             };
             let Some((value, found)) = value else { return };
-            row.push(Fold { value, count: u64::from(found) });
+            row.push(Fold::first(value, u64::from(found), column.fold));
         }
         self.rows.insert(self.key.as_slice().into(), row);
     }
@@ -314,21 +364,20 @@ impl Table {
 
     /// The rows so far, with sums by second over `span`.
     pub fn sample(&self, span: Duration) -> Sample {
-        let rows = match (self.layout.key, self.layout.group) {
-            (None, _) => self.list.iter().cloned().collect(),
-            (Some(_), None) => self.rows.values().map(|row| self.finish(row, span)).collect(),
-            (Some(_), Some(group)) => self.grouped(group, span),
+        let rows = match (self.layout.keys.as_slice(), self.layout.group) {
+            ([], _) => self.list.iter().cloned().collect(),
+            (_, None) => self.rows.values().map(|row| self.finish(row, span)).collect(),
+            ([key, ..], Some(group)) => self.grouped(*key, group, span),
         };
         Sample { rows, overflow: self.overflow, span, last_ts: self.last_ts, events: self.events }
     }
 
-    fn grouped(&self, group: usize, span: Duration) -> Vec<Row> {
+    fn grouped(&self, key: usize, group: usize, span: Duration) -> Vec<Row> {
         let mut groups: BTreeMap<&Cell, Vec<Fold>> = BTreeMap::new();
-        let mut keys: Vec<&[u8]> = self.rows.keys().map(AsRef::as_ref).collect();
-        // The first row of a group gives what is not folded: let it always be the same one.
-        keys.sort_unstable();
-        for key in keys {
-            let Some(row) = self.rows.get(key) else { continue };
+        let mut rows: Vec<&[Fold]> = self.rows.values().map(Vec::as_slice).collect();
+        // What is not folded is that of the smallest key: of a process, what its first thread has.
+        rows.sort_unstable_by_key(|row| row.get(key).map(|fold| &fold.value));
+        for row in rows {
             let Some(name) = row.get(group) else { continue };
             let columns = self.layout.columns.iter();
             match groups.get_mut(&name.value) {
@@ -339,7 +388,8 @@ impl Table {
                 }
                 None => {
                     let first = row.iter().zip(columns);
-                    let folds = first.map(|(one, column)| Fold { value: one.done(column.fold), count: 1 });
+                    let folds =
+                        first.map(|(one, column)| Fold::first(one.done(column.fold), 1, column.group_fold));
                     groups.insert(&name.value, folds.collect());
                 }
             }
@@ -369,7 +419,7 @@ impl Table {
 
     /// Begins the next sample: tables count anew, lists go on.
     pub fn next_sample(&mut self) {
-        if self.layout.key.is_some() {
+        if !self.layout.keys.is_empty() && !self.layout.keeps_rows {
             self.clear();
         }
     }

@@ -10,10 +10,11 @@ use super::menu::Overlay;
 use super::spectrogram::Spectrogram;
 use super::text_screen::{About, TextScreen};
 use super::view::{Kind, View};
-use super::watch::{Order, Report, Subject};
+use super::watch::{Order, Reading, Report, Request, Subject};
 use crate::filter::Filter;
 use crate::output::template::Template;
 use crate::source::SourceCounts;
+use crate::window::Window;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub struct Settings {
     pub live: bool,
     /// Between two samples.
     pub interval: Duration,
+    /// The part of a capture that is looked at.
+    pub window: Option<Window>,
 }
 
 /// The parts of a screen, from the last time it was drawn: where the mouse is.
@@ -72,16 +75,24 @@ pub enum Effect {
     Suspend,
 }
 
-/// How far the source is.
+/// How far the source is, and what is wrong with it.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
-    pub events: u64,
-    pub first_ts: u64,
-    pub last_ts: u64,
-    /// All of the file was read.
-    pub complete: bool,
+    /// Of a capture.
+    pub reading: Reading,
+    /// Of all of it, once it was read as a whole.
+    pub whole: Option<Reading>,
     pub counts: SourceCounts,
+    /// How far behind the events are.
+    pub lag: Duration,
     pub failure: Option<String>,
+}
+
+/// A capture that is being written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    pub name: String,
+    pub events: u64,
 }
 
 /// The program as far as it can be seen.
@@ -104,8 +115,10 @@ pub struct App {
     pub quit: bool,
     pub effects: Vec<Effect>,
     pub(super) search: String,
+    /// The capture that is being written.
+    pub recorded: Option<Recorded>,
     number: u64,
-    waiting: Option<Order>,
+    requests: Vec<Request>,
 }
 
 impl App {
@@ -131,16 +144,17 @@ impl App {
             quit: false,
             effects: Vec::new(),
             search: String::new(),
+            recorded: None,
             number: 0,
-            waiting: None,
+            requests: Vec::new(),
         };
         app.watch();
         Ok(app)
     }
 
-    /// What is to be watched from now on, if that changed.
-    pub fn take_order(&mut self) -> Option<Order> {
-        self.waiting.take()
+    /// What the other thread is to be asked for.
+    pub fn take_requests(&mut self) -> Vec<Request> {
+        std::mem::take(&mut self.requests)
     }
 
     /// Watches what the level says, from the beginning.
@@ -171,16 +185,19 @@ impl App {
         };
         self.number += 1;
         if !self.settings.live {
-            self.progress = Progress::default();
+            self.progress.reading = Reading::default();
+            self.progress.failure = None;
         }
-        self.waiting = Some(Order {
+        // What nobody asked for yet need not be watched at all.
+        self.requests.retain(|request| !matches!(request, Request::Watch(_)));
+        self.requests.push(Request::Watch(Box::new(Order {
             number: self.number,
             subject,
             filter,
             interval,
             every_interval: is_spectrogram,
-            window: None,
-        });
+            window: self.settings.window,
+        })));
     }
 
     /// Opens the text screen for the selected row, or for all of the view.
@@ -215,7 +232,7 @@ impl App {
     /// The events of the selected row.
     fn selection_filter(&self) -> Result<Option<Filter>, String> {
         let mut text = self.level.filter_text(&self.settings.filter);
-        let comparison = self.level.selected.as_ref().and_then(|value| self.level.comparison(value));
+        let comparison = self.level.selected.as_deref().and_then(|name| self.level.comparison(name));
         if let (Some(comparison), Kind::Table) = (comparison, self.level.view.kind) {
             text = if text.is_empty() { comparison } else { format!("({text}) and ({comparison})") };
         }
@@ -232,8 +249,8 @@ impl App {
 
     /// Looks at the selected row through the next view.
     pub(super) fn drill_down(&mut self) {
-        let Some(value) = self.level.selected.clone() else { return };
-        let field = self.level.layout.drill_field.clone().unwrap_or_default();
+        let Some(name) = self.level.selected.clone() else { return };
+        let field = self.level.layout.drill_fields.first().cloned().unwrap_or_default();
         if self.level.view.kind == Kind::List {
             return;
         }
@@ -241,7 +258,7 @@ impl App {
             self.message = Some(format!("no view shows a selection by {field}"));
             return;
         };
-        match self.level.drilled(&target, &value, self.settings.containers) {
+        match self.level.drilled(&target, &name, self.settings.containers) {
             Ok(level) => self.go_to(level),
             Err(e) => self.message = Some(e.to_string()),
         }
@@ -280,9 +297,13 @@ impl App {
                 }
                 if let Screen::Spectrogram(spectrogram) = &mut self.screen {
                     spectrogram.push(&sample);
-                } else {
-                    self.sample = sample;
-                    self.sort();
+                }
+                let at_end = self.selected_index().is_none_or(|at| at + 1 == self.order.len());
+                self.sample = sample;
+                self.sort();
+                if self.settings.live && self.level.view.keeps_rows && at_end {
+                    // What is new comes last.
+                    self.select(usize::MAX);
                 }
             }
             Report::Lines { number, lines, dropped } if number == current => {
@@ -293,13 +314,23 @@ impl App {
                     text.extend(lines, dropped, page);
                 }
             }
-            Report::Progress { number, events, first_ts, last_ts } if number == current => {
-                self.progress = Progress { events, first_ts, last_ts, ..Progress::default() };
+            Report::Reading { number, reading } if number == current => {
+                if reading.activity.is_some() && self.settings.window.is_none() {
+                    self.progress.whole = Some(reading.clone());
+                }
+                self.progress.reading = reading;
             }
-            Report::Complete { number, events, first_ts, last_ts } if number == current => {
-                self.progress = Progress { events, first_ts, last_ts, complete: true, ..Progress::default() };
+            Report::Source { counts, lag } => (self.progress.counts, self.progress.lag) = (counts, lag),
+            Report::Recorded { events, name, outcome: None } => {
+                self.recorded = Some(Recorded { name, events });
             }
-            Report::Counts(counts) => self.progress.counts = counts,
+            Report::Recorded { events, name, outcome: Some(outcome) } => {
+                self.recorded = None;
+                self.message = Some(match outcome {
+                    Ok(()) => format!("{events} events saved to {name}"),
+                    Err(why) => format!("{name}: {why}"),
+                });
+            }
             Report::Failed(why) => self.progress.failure = Some(why),
             // Of something that is no longer on the screen.
             _ => {}
@@ -321,7 +352,8 @@ impl App {
                 let by_value = cell(*a, column).cmp(&cell(*b, column));
                 let by_value = if descending { by_value.reverse() } else { by_value };
                 // Rows with equal values keep their places from sample to sample.
-                by_value.then_with(|| naming.map_or(a.cmp(b), |name| cell(*a, name).cmp(&cell(*b, name))))
+                let names = |row: usize| naming.iter().map(move |column| cell(row, *column));
+                by_value.then_with(|| names(*a).cmp(names(*b)))
             });
         }
         self.keep_selection();
@@ -341,16 +373,16 @@ impl App {
         }
     }
 
-    /// The value that a row stands for.
-    pub fn name_of(&self, index: usize) -> Option<&Cell> {
+    /// The values that a row stands for.
+    fn name_of(&self, index: usize) -> Option<impl Iterator<Item = &Cell>> {
         let row = self.sample.rows.get(*self.order.get(index)?)?;
-        row.cells.get(self.level.layout.naming()?)
+        Some(self.level.layout.naming().iter().filter_map(|column| row.cells.get(*column)))
     }
 
     /// The place of the selected row among those that are shown.
     pub fn selected_index(&self) -> Option<usize> {
         let selected = self.level.selected.as_ref()?;
-        (0..self.order.len()).find(|index| self.name_of(*index) == Some(selected))
+        (0..self.order.len()).find(|index| self.name_of(*index).is_some_and(|name| name.eq(selected)))
     }
 
     /// The selected row.
@@ -366,13 +398,19 @@ impl App {
             self.level.top = index.min(last);
             return;
         }
-        self.level.selected = self.name_of(index).cloned();
+        self.level.selected = self.name_of(index).map(|name| name.cloned().collect());
         let page = self.size.page();
         if index < self.level.top {
             self.level.top = index;
         } else if index >= self.level.top + page {
             self.level.top = index + 1 - page;
         }
+    }
+
+    /// The largest number in a column.
+    pub(super) fn largest(&self, column: usize) -> f64 {
+        let cells = self.sample.rows.iter().filter_map(|row| row.cells.get(column));
+        cells.map(Cell::as_f64).fold(0.0, f64::max)
     }
 
     /// Moves the selection.

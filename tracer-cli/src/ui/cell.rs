@@ -89,6 +89,17 @@ impl Cell {
         }
     }
 
+    /// A number of the same kind.
+    pub fn with_number(&self, n: u64) -> Self {
+        match self {
+            Cell::Reltime(_) => Cell::Reltime(n),
+            Cell::Abstime(_) => Cell::Abstime(n),
+            Cell::Int(_) => Cell::Int(i64::try_from(n).unwrap_or(i64::MAX)),
+            Cell::Double(_) => Cell::Double(n as f64),
+            _ => Cell::Uint(n),
+        }
+    }
+
     /// Whether large values are the interesting ones.
     pub fn is_number(&self) -> bool {
         !matches!(self, Cell::Nothing | Cell::Text(_) | Cell::Ip(_))

@@ -13,6 +13,10 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
+use std::time::Duration;
+
+/// Events that are later than this are worth a word.
+const NOTICEABLE_LAG: Duration = Duration::from_secs(1);
 
 /// Draws everything.
 pub fn draw(frame: &mut Frame<'_>, app: &mut App, theme: Theme) {
@@ -99,9 +103,10 @@ fn draw_source(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let mut source = app.settings.source.clone();
     if !app.settings.live {
         let mut span = String::new();
-        cell::write_duration(progress.last_ts.saturating_sub(progress.first_ts), &mut span);
-        let state = if progress.complete { "" } else { ", reading" };
-        source.push_str(&format!(" ({} evts, {span}{state})", progress.events));
+        let reading = &progress.reading;
+        cell::write_duration(reading.last_ts.saturating_sub(reading.first_ts), &mut span);
+        let state = if reading.is_over { "" } else { ", reading" };
+        source.push_str(&format!(" ({} evts, {span}{state})", reading.events));
     }
     let filter = app.level.filter_text(&app.settings.filter);
     let filter = if filter.is_empty() { "none" } else { &filter };
@@ -132,6 +137,9 @@ fn warning(app: &App) -> Option<String> {
     if lost > 0 {
         let percent = lost as f64 * 100.0 / attempted.max(1) as f64;
         return Some(format!("{lost} events lost ({percent:.1}%)"));
+    }
+    if app.progress.lag >= NOTICEABLE_LAG {
+        return Some(format!("{:.1}s behind", app.progress.lag.as_secs_f64()));
     }
     (app.sample.overflow > 0).then(|| format!("{} events in rows that did not fit", app.sample.overflow))
 }

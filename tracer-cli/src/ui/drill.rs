@@ -31,8 +31,8 @@ pub struct Level {
     pub typed: Option<String>,
     /// Column that sorts, and whether the largest comes first.
     pub sort: (usize, bool),
-    /// The name of the selected row.
-    pub selected: Option<Cell>,
+    /// The name of the selected row: a value for each of [`Layout::naming`].
+    pub selected: Option<Vec<Cell>>,
     /// First row on the screen, and columns scrolled to the left.
     pub top: usize,
     pub shift: usize,
@@ -88,14 +88,14 @@ impl Level {
     ///
     /// # Errors
     /// A view that cannot be shown.
-    pub fn drilled(&self, view: &Rc<View>, value: &Cell, containers: bool) -> Result<Self, LayoutError> {
+    pub fn drilled(&self, view: &Rc<View>, name: &[Cell], containers: bool) -> Result<Self, LayoutError> {
         let mut chain: Vec<Part> = self.chain.iter().filter(|part| !part.child_only).cloned().collect();
         let mut path = self.path.clone();
         if self.view.propagate_filter && !self.view.filter.is_empty() {
             chain.push(Part { filter: at_depth(&self.view.filter, self.depth), child_only: false });
         }
-        let field = self.layout.drill_field.clone().unwrap_or_default();
-        if let Some(filter) = self.comparison(value) {
+        let field = self.layout.drill_fields.first().cloned().unwrap_or_default();
+        if let Some(filter) = self.comparison(name) {
             path.push(filter.clone());
             chain.push(Part { filter, child_only: self.layout.drill_child_only });
         }
@@ -105,9 +105,13 @@ impl Level {
     }
 
     /// The condition that only events of this row meet.
-    pub fn comparison(&self, value: &Cell) -> Option<String> {
-        let field = self.layout.drill_field.as_deref()?;
-        Some(format!("{field}={}", literal(value)))
+    pub fn comparison(&self, name: &[Cell]) -> Option<String> {
+        let parts = self.layout.drill_fields.iter().zip(name).map(|(field, value)| match value {
+            Cell::Nothing => format!("not {field} exists"),
+            value => format!("{field}={}", literal(value)),
+        });
+        let parts: Vec<String> = parts.collect();
+        (!parts.is_empty()).then(|| parts.join(" and "))
     }
 
     /// The complete filter: of the command line, of the steps, of the view.
@@ -193,7 +197,7 @@ fn literal(value: &Cell) -> String {
     let mut out = String::new();
     // Writing into memory cannot fail.
     let _ = match value {
-        Cell::Nothing => write!(out, "\"\""),
+        Cell::Nothing => Ok(()),
         Cell::Bool(b) => write!(out, "{b}"),
         Cell::Int(n) => write!(out, "{n}"),
         Cell::Uint(n) | Cell::Reltime(n) | Cell::Abstime(n) => write!(out, "{n}"),
@@ -219,14 +223,14 @@ mod tests {
         let catalog = catalog();
         let view = |id| catalog.by_id(id).unwrap();
         let dirs = Level::root(view("directories"), false).unwrap();
-        let files = dirs.drilled(view("files"), &Cell::Text((*b"/tmp/a \"b").into()), false).unwrap();
+        let files = dirs.drilled(view("files"), &[Cell::Text((*b"/tmp/a \"b").into())], false).unwrap();
         assert_eq!(files.selection(), "fd.directory=\"/tmp/a \\\"b\"");
         assert_eq!(
             files.filter_text("proc.name!=x"),
             "(proc.name!=x) and ((fd.type=file or fd.type=directory) and fd.name!='') and (fd.directory=\"/tmp/a \\\"b\")"
         );
         assert!(files.filter("").is_ok());
-        let procs = files.drilled(view("procs"), &Cell::Text((*b"/tmp/f").into()), false).unwrap();
+        let procs = files.drilled(view("procs"), &[Cell::Text((*b"/tmp/f").into())], false).unwrap();
         assert_eq!(procs.path.len(), 2);
         let other = procs.switched(view("errors"), false).unwrap();
         assert_eq!((other.path.len(), other.selection_field.as_str()), (2, "fd.name"));

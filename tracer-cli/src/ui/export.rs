@@ -72,7 +72,7 @@ fn rows(app: &App) -> impl Iterator<Item = &Row> {
 /// The columns that are shown, with their headings.
 fn shown(layout: &Layout) -> Vec<(usize, &str)> {
     let columns = layout.columns.iter().enumerate();
-    columns.filter(|(_, column)| column.is_shown).map(|(at, column)| (at, column.heading.as_str())).collect()
+    columns.filter(|(_, column)| column.is_text()).map(|(at, column)| (at, column.heading.as_str())).collect()
 }
 
 /// A value in a CSV file (RFC 4180).

@@ -103,6 +103,18 @@ impl LineMaker {
         }
     }
 
+    /// Lines that were made and not taken.
+    pub fn waiting(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Gives back what was taken and could not be handed on.
+    pub fn put_back(&mut self, mut lines: Vec<Line>, dropped: u64) {
+        lines.append(&mut self.lines);
+        self.lines = lines;
+        self.dropped += dropped;
+    }
+
     /// The lines since the last time, and how many had to be dropped.
     pub fn take(&mut self) -> (Vec<Line>, u64) {
         (std::mem::take(&mut self.lines), std::mem::take(&mut self.dropped))

@@ -11,12 +11,17 @@ pub mod cell;
 mod draw;
 pub mod drill;
 mod export;
+mod gather;
 mod keys;
 pub mod lines;
 mod menu;
+mod observe;
 mod pages;
+mod recorder;
 pub mod rows;
+mod span;
 mod spectrogram;
+mod spread;
 mod table_screen;
 mod terminal;
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::app::App;
 use super::catalog::Catalog;
 use super::cell;
 use super::export::to_json;
+use super::view::Kind;
 use super::watch::{Report, Watch};
 use serde_json::{Map, Value as Json, json};
 use std::io::{self, Write};
@@ -29,14 +30,13 @@ pub struct Format {
 /// A source that fails, output that cannot be written.
 pub fn run(app: &mut App, watch: &Watch, format: &Format, stop: &AtomicBool) -> anyhow::Result<()> {
     let shown: Vec<usize> =
-        app.level.layout.columns.iter().enumerate().filter(|(_, c)| c.is_shown).map(|(at, _)| at).collect();
+        app.level.layout.columns.iter().enumerate().filter(|(_, c)| c.is_text()).map(|(at, _)| at).collect();
     if let Some(column) = format.sorting {
         let column = shown.get(column).ok_or_else(|| anyhow::anyhow!("--sortingcol: no such column"))?;
         app.level.sort_by(*column);
     }
-    if let Some(order) = app.take_order() {
-        watch.order(order);
-    }
+    app.take_requests().into_iter().for_each(|request| watch.ask(request));
+    let is_spectrogram = app.level.view.kind == Kind::Spectrogram;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut printed = 0;
     while !stop.load(Ordering::Relaxed) && format.count.is_none_or(|count| printed < count) {
@@ -46,9 +46,8 @@ pub fn run(app: &mut App, watch: &Watch, format: &Format, stop: &AtomicBool) -> 
             Err(RecvTimeoutError::Disconnected) => break,
         };
         let (is_sample, is_end) = match &report {
-            Report::Sample { .. } => (app.settings.live, false),
-            Report::Complete { .. } => (true, true),
-            Report::Failed(why) => anyhow::bail!("{why}"),
+            Report::Sample { .. } => (app.settings.live || is_spectrogram, false),
+            Report::Reading { reading, .. } => (reading.is_over && !is_spectrogram, reading.is_over),
             _ => (false, false),
         };
         app.report(report);
@@ -68,7 +67,10 @@ pub fn run(app: &mut App, watch: &Watch, format: &Format, stop: &AtomicBool) -> 
             break;
         }
     }
-    Ok(())
+    match app.progress.failure.take() {
+        Some(why) => Err(anyhow::Error::msg(why)),
+        None => Ok(()),
+    }
 }
 
 /// The rows that were asked for.
@@ -83,7 +85,7 @@ fn print_json(app: &App, format: &Format, out: &mut dyn Write) -> io::Result<()>
     let rows: Vec<Json> = rows(app, format)
         .map(|row| {
             let mut object = Map::new();
-            for (cell, column) in row.cells.iter().zip(columns).filter(|(_, column)| column.is_shown) {
+            for (cell, column) in row.cells.iter().zip(columns).filter(|(_, column)| column.is_text()) {
                 object.insert(column.heading.clone(), to_json(cell));
             }
             Json::Object(object)
@@ -95,6 +97,7 @@ fn print_json(app: &App, format: &Format, out: &mut dyn Write) -> io::Result<()>
         "seconds": app.sample.span.as_secs_f64(),
         "filter": app.level.filter_text(&app.settings.filter),
         "total": app.order.len(),
+        "events": app.sample.events,
         "overflow": app.sample.overflow,
         "rows": rows,
     });
@@ -102,7 +105,7 @@ fn print_json(app: &App, format: &Format, out: &mut dyn Write) -> io::Result<()>
 }
 
 fn print_text(app: &App, format: &Format, out: &mut dyn Write) -> io::Result<()> {
-    let columns: Vec<_> = app.level.layout.columns.iter().enumerate().filter(|(_, c)| c.is_shown).collect();
+    let columns: Vec<_> = app.level.layout.columns.iter().enumerate().filter(|(_, c)| c.is_text()).collect();
     let last = columns.len().saturating_sub(1);
     let mut line = String::new();
     let mut text = String::new();

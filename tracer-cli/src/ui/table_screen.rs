@@ -34,7 +34,7 @@ fn places(app: &App, width: u16) -> Vec<Place> {
         }
         let own = u16::try_from(column.width).unwrap_or(u16::MAX).max(column.heading.len() as u16 + 1);
         let width = if nth == last || column.width == 0 { left } else { own.min(left) };
-        places.push(Place { index, x, width, is_right: is_right(column) });
+        places.push(Place { index, x, width, is_right: is_right(column) && !column.is_bar });
         x = x.saturating_add(width);
     }
     places
@@ -110,7 +110,13 @@ pub fn draw(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
                 continue;
             };
             text.clear();
-            cell::write(cell, &column.field, &mut text);
+            if column.is_bar {
+                let largest = app.largest(place.index);
+                let share = if largest > 0.0 { cell.as_f64() / largest } else { 0.0 };
+                write_bar(share, usize::from(place.width.saturating_sub(1)), &mut text);
+            } else {
+                cell::write(cell, &column.field, &mut text);
+            }
             let style = match () {
                 () if is_selected => base,
                 () if is_zero(cell) => theme.quiet(),
@@ -133,13 +139,23 @@ pub fn draw(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
     debug_assert!(area.y + 1 == HEAD);
 }
 
+/// A bar over `share` (0 to 1) of `width` places, in eighths of them.
+fn write_bar(share: f64, width: usize, out: &mut String) {
+    const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+    let eighths = (share.clamp(0.0, 1.0) * (width * 8) as f64).round() as usize;
+    out.extend(std::iter::repeat_n('█', eighths / 8));
+    if eighths % 8 > 0 {
+        out.push(EIGHTHS[eighths % 8]);
+    }
+}
+
 /// Why there are no rows.
 fn empty_hint(app: &App) -> &'static str {
     if !app.level.find.is_empty() {
         "no row has this text (Esc clears it)"
     } else if app.settings.live {
         "nothing yet that passes the filter"
-    } else if app.progress.complete {
+    } else if app.progress.reading.is_over {
         "nothing in this file passes the filter"
     } else {
         "reading …"

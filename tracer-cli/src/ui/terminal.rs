@@ -64,9 +64,7 @@ pub fn run(app: &mut App, watch: &Watch, theme: Theme, stop: &AtomicBool) -> io:
     let mut clicked: Option<(Instant, u16, u16)> = None;
     let mut dirty = true;
     while !app.quit && !stop.load(Ordering::Relaxed) {
-        if let Some(order) = app.take_order() {
-            watch.order(order);
-        }
+        app.take_requests().into_iter().for_each(|request| watch.ask(request));
         for report in watch.reports.try_iter().take(REPORTS_AT_ONCE) {
             app.report(report);
             dirty = true;

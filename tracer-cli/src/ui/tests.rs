@@ -6,7 +6,7 @@ use super::catalog::Catalog;
 use super::cell::Cell;
 use super::lines::{Line, Tone};
 use super::theme::{Depth, Theme};
-use super::watch::{Order, Report, Subject};
+use super::watch::{Order, Reading, Report, Request, Subject};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use proptest::prelude::*;
 use ratatui::Terminal;
@@ -22,6 +22,7 @@ fn app(live: bool) -> App {
         source: "a.scap".to_owned(),
         live,
         interval: Duration::from_secs(2),
+        window: None,
     };
     App::new(catalog, settings, &view).unwrap()
 }
@@ -57,8 +58,8 @@ fn answer(order: &Order) -> Vec<Report> {
                     .collect(),
             };
             let sample = Sample { rows: (1..=50).map(row).collect(), last_ts: 5, ..Sample::default() };
-            let complete = Report::Complete { number, events: 7, first_ts: 1, last_ts: 5 };
-            vec![Report::Sample { number, sample }, complete]
+            let reading = Reading { events: 7, first_ts: 1, last_ts: 5, is_over: true, ..Reading::default() };
+            vec![Report::Sample { number, sample }, Report::Reading { number, reading }]
         }
         Subject::Lines(_) => {
             let line = |n| Line { text: format!("line {n}"), tone: Tone::Read };
@@ -69,8 +70,10 @@ fn answer(order: &Order) -> Vec<Report> {
 
 /// Answers everything that is ordered.
 fn settle(app: &mut App) {
-    while let Some(order) = app.take_order() {
-        answer(&order).into_iter().for_each(|report| app.report(report));
+    for request in app.take_requests() {
+        if let Request::Watch(order) = request {
+            answer(&order).into_iter().for_each(|report| app.report(report));
+        }
     }
 }
 

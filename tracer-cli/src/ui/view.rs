@@ -37,6 +37,12 @@ pub struct View {
     pub drilldown_increase_depth: bool,
     #[serde(default)]
     pub spectro_type: Option<String>,
+    /// Live, rows stay from sample to sample.
+    #[serde(default)]
+    pub keeps_rows: bool,
+    /// Threads that did nothing have rows, too, where the key is known of threads.
+    #[serde(default = "yes")]
+    pub shows_idle: bool,
     /// The views reached from here keep its filter.
     #[serde(default = "yes")]
     pub propagate_filter: bool,
@@ -76,7 +82,7 @@ pub struct Column {
     pub aggregation: Aggregation,
     #[serde(default)]
     pub groupby_aggregation: Aggregation,
-    /// There is a row for each of its values.
+    /// There is a row for each of its values; of several keys, for each combination.
     #[serde(default)]
     pub is_key: bool,
     /// Rows with the same value become one in a second step.
@@ -91,6 +97,9 @@ pub struct Column {
     /// `containers`: only with `-pc`; `default`: only without.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// Shown as a bar whose length is the share of the largest value.
+    #[serde(default)]
+    pub is_bar: bool,
 }
 
 /// How the values of several events become one.
@@ -106,6 +115,22 @@ pub enum Aggregation {
     TimeAvg,
     Min,
     Max,
+    /// What half, 95 and 99 percent of the values do not exceed.
+    P50,
+    P95,
+    P99,
+}
+
+impl Aggregation {
+    /// For percentiles the part of the values, from 0 to 1.
+    pub const fn percentile(self) -> Option<f64> {
+        match self {
+            Aggregation::P50 => Some(0.5),
+            Aggregation::P95 => Some(0.95),
+            Aggregation::P99 => Some(0.99),
+            _ => None,
+        }
+    }
 }
 
 /// A command that can be run on the selected row.
