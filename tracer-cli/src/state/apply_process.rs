@@ -180,7 +180,7 @@ fn find_exepath(step: &mut Step<'_>) {
 fn drop_other_threads(step: &mut Step<'_>, pid: i64) {
     let main = step.state.by_tid(pid);
     if main.is_none_or(|main| main.live_threads > 1 || main.flags.contains(ThreadFlags::DEAD)) {
-        step.state.remove_where(|t| t.pid == pid && t.tid != pid && t.tid != step.event.tid);
+        step.state.remove_others(pid, step.event.tid);
     }
     if let Some(key) = step.state.find(pid) {
         step.process = key;
@@ -207,18 +207,15 @@ pub(super) fn exit(step: &mut Step<'_>) {
 
 /// Gives the children of a process that ended to the one that takes in orphans.
 fn reparent(state: &mut State, pid: i64, reaper: Option<i64>) {
-    if state.children_of(pid).is_empty() {
+    if state.children_of(pid).next().is_none() {
         return;
     }
     let reaper = match reaper {
         Some(tid) => state.by_tid(tid).map_or(tid, |thread| thread.pid),
         None => find_reaper(state, pid),
     };
-    if reaper == pid {
-        return;
-    }
-    for child in state.children_of(pid).to_vec() {
-        state.set_parent(child, reaper);
+    if reaper != pid {
+        state.give_children(pid, reaper);
     }
 }
 

@@ -371,9 +371,9 @@ impl Inspector {
             return;
         }
         let mut evicted = self.state.remove_where(|t| t.flags.contains(ThreadFlags::DEAD) && t.tid != keep);
-        if self.state.len() + more > limit {
-            // Many at once, as finding the oldest takes a look at all.
-            let mut left = (limit / 16).max(1);
+        // Many at once, as finding them takes a look at all.
+        let mut left = (limit / 16).max(self.state.len() + evicted + more - limit).saturating_sub(evicted);
+        if left > 0 {
             let oldest = self.state.nth_oldest_access(left);
             evicted += self.state.remove_where(|t| {
                 let goes = left > 0 && t.last_access <= oldest && t.tid != keep;

@@ -14,6 +14,7 @@ pub mod enter_params;
 pub mod fd;
 pub mod fd_table;
 pub mod inspector;
+mod members;
 mod orient;
 pub mod path;
 mod plan;
@@ -27,6 +28,7 @@ pub mod users;
 use crate::event::Event;
 use containers::{Container, Place};
 use fd::FdInfo;
+use members::Members;
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;
 use thread::Thread;
@@ -40,9 +42,9 @@ pub struct State {
     /// The thread of an event that no thread made.
     stand_in: Option<Box<Thread>>,
     /// Parent process → its child processes.
-    children: FxHashMap<i64, Vec<i64>>,
-    /// Threads in the table whose main thread is not.
-    orphans: usize,
+    children: Members,
+    /// Process → its threads in the table but the main one, which may be missing.
+    others: Members,
     /// (tid, time) of threads that ended lately, a ring.
     ended: Vec<(i64, u64)>,
     ended_next: usize,
@@ -76,6 +78,9 @@ pub struct StateCounts {
     pub threads_unknown: u64,
     /// Look-ups of a thread in /proc.
     pub proc_lookups: u64,
+    /// Threads looked at where more than one had to be: grows no faster than the number of events,
+    /// whatever is in the tables.
+    pub threads_visited: u64,
 }
 
 /// A thread's place in the table; good until the next event is applied.
@@ -133,23 +138,32 @@ impl State {
     }
 
     /// Processes that were children of process `pid` when they were added or given that parent.
-    pub fn children_of(&self, pid: i64) -> &[i64] {
-        self.children.get(&pid).map_or(&[], Vec::as_slice)
+    pub fn children_of(&self, pid: i64) -> impl Iterator<Item = i64> {
+        self.children.of(pid)
     }
 
     /// Makes `parent` the parent of process `pid`.
     pub fn set_parent(&mut self, pid: i64, parent: i64) {
         let Some(thread) = self.find(pid).and_then(|key| self.thread_mut(key)) else { return };
         let before = std::mem::replace(&mut thread.ptid, parent);
-        self.unlink_child(before, pid);
-        self.children.entry(parent).or_default().push(pid);
+        self.children.remove(before, pid);
+        self.children.insert(parent, pid);
     }
 
-    fn unlink_child(&mut self, parent: i64, pid: i64) {
-        if let Some(children) = self.children.get_mut(&parent) {
-            children.retain(|child| *child != pid);
-            if children.is_empty() {
-                self.children.remove(&parent);
+    /// Gives the children of process `pid` to process `to`.
+    ///
+    /// A child that has changed hands more often than processes do keeps the parent it has, so that a
+    /// made-up file cannot hand crowds round for ever.
+    fn give_children(&mut self, pid: i64, to: i64) {
+        /// Most times that a child changes hands: more than subreapers are nested.
+        const MOST: u8 = 64;
+        for child in self.children.take(pid) {
+            self.counts.threads_visited += 1;
+            let Some(thread) = self.find(child).and_then(|key| self.thread_mut(key)) else { continue };
+            if thread.adoptions < MOST {
+                thread.adoptions += 1;
+                thread.ptid = to;
+                self.children.insert(to, child);
             }
         }
     }
@@ -168,17 +182,13 @@ impl State {
         let tid = thread.tid;
         let lives = u32::from(!thread.flags.contains(thread::ThreadFlags::DEAD));
         if thread.is_main() {
-            thread.live_threads = lives;
-            if self.orphans > 0 {
-                let of_group = self.threads().filter(|t| t.pid == tid).count();
-                self.orphans = self.orphans.saturating_sub(of_group);
-                thread.live_threads += of_group as u32;
-            }
-            self.children.entry(thread.ptid).or_default().push(tid);
-        } else if let Some(main) = self.find(thread.pid).and_then(|key| self.thread_mut(key)) {
-            main.live_threads += lives;
+            thread.live_threads = lives + self.others.count(tid) as u32;
+            self.children.insert(thread.ptid, tid);
         } else {
-            self.orphans += 1;
+            self.others.insert(thread.pid, tid);
+            if let Some(main) = self.find(thread.pid).and_then(|key| self.thread_mut(key)) {
+                main.live_threads += lives;
+            }
         }
         let index = self.free.pop().unwrap_or_else(|| {
             self.threads.push(None);
@@ -202,12 +212,12 @@ impl State {
         let thread = self.threads.get_mut(index as usize)?.take()?;
         let lives = u32::from(!thread.flags.contains(thread::ThreadFlags::DEAD));
         if thread.is_main() {
-            self.unlink_child(thread.ptid, tid);
-            self.orphans += thread.live_threads.saturating_sub(lives) as usize;
-        } else if let Some(main) = self.find(thread.pid).and_then(|key| self.thread_mut(key)) {
-            main.live_threads = main.live_threads.saturating_sub(lives);
+            self.children.remove(thread.ptid, tid);
         } else {
-            self.orphans = self.orphans.saturating_sub(1);
+            self.others.remove(thread.pid, tid);
+            if let Some(main) = self.find(thread.pid).and_then(|key| self.thread_mut(key)) {
+                main.live_threads = main.live_threads.saturating_sub(lives);
+            }
         }
         Some(thread)
     }
@@ -286,8 +296,18 @@ impl State {
         }
     }
 
+    /// Removes the threads of process `pid` but its main thread and `keep`.
+    fn remove_others(&mut self, pid: i64, keep: i64) {
+        let others: Vec<i64> = self.others.of(pid).filter(|tid| *tid != keep).collect();
+        self.counts.threads_visited += others.len() as u64;
+        for tid in others {
+            self.remove(tid);
+        }
+    }
+
     /// Removes the threads for which `goes` says so; returns how many.
     pub fn remove_where(&mut self, mut goes: impl FnMut(&Thread) -> bool) -> usize {
+        self.counts.threads_visited += self.threads.len() as u64;
         let tids: Vec<i64> = self.threads().filter(|t| goes(t)).map(|t| t.tid).collect();
         for tid in &tids {
             self.remove(*tid);

@@ -125,6 +125,8 @@ pub struct Thread {
     pub exec_time: u64,
     pub last_switch_ts: u64,
     pub cpu_use: CpuUse,
+    /// How often it got another parent because its parent ended.
+    pub adoptions: u8,
     /// Time of the last access, ns since the epoch, for eviction.
     pub last_access: u64,
     /// Parameters of the enter event that is waiting for its exit, where the exit may need them.
@@ -179,6 +181,7 @@ impl Thread {
             exec_time: 0,
             last_switch_ts: 0,
             cpu_use: CpuUse::default(),
+            adoptions: 0,
             last_access: 0,
             enter: EnterParams::default(),
         }

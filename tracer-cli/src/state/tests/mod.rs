@@ -5,6 +5,7 @@ mod file;
 mod process;
 mod socket;
 mod soup;
+mod work;
 
 use super::fd::FdInfo;
 use super::inspector::{Inspector, Limits};
