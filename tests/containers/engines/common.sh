@@ -7,19 +7,20 @@ BOX=/bin/busyboxshop
 # A root directory with a program of a name that nothing else has, users of its own and something to do.
 rootfs() {
     [ ! -e "$W/root" ] || return 0
-    mkdir -p "$W"/root/{bin,etc,proc,sys,dev,tmp,root,run,usr/bin,usr/lib,var}
+    mkdir -p "$W"/root/{bin,etc,proc,sys,dev,tmp,root,run,usr/bin,usr/lib,var/cache}
     cp /bin/busybox "$W/root$BOX"
     ln -s busyboxshop "$W/root/bin/busybox"
     ln -s busybox "$W/root/bin/sh"
     echo 'shopkeeper:x:0:0:shop:/root:/bin/sh' >"$W/root/etc/passwd"
     echo 'shopgroup:x:0:' >"$W/root/etc/group"
     echo ID=shop >"$W/root/etc/os-release"
+    echo 12 >"$W/root/var/cache/stock"
     cat >"$W/root/work.sh" <<'WORK'
 B=/bin/busyboxshop
 i=0
 while [ $i -lt 12 ]; do
     i=$((i + 1))
-    $B cat /etc/passwd >/dev/null
+    $B cat /etc/passwd /var/cache/stock >/dev/null
     ($B true)
     $B nc -w 1 127.0.0.1 9 </dev/null 2>/dev/null
     $B sleep 0.1

@@ -24,6 +24,8 @@ pod)
     podman run --rm --pod shoppod --name shop --label app=demo $IMAGE $BOX sh /work.sh
     podman pod rm -f -t 0 shoppod
     ;;
+hold) podman run -d --name shop --label app=demo $LIMIT $IMAGE $BOX sleep 1000 ;;
+release) podman rm -f -t 0 shop ;;
 flash) podman run --rm --name "flash$2" $LIMIT $IMAGE $BOX sleep 0.05 ;;
 down)
     podman rm -f -t 0 shop 2>/dev/null || true

@@ -199,18 +199,21 @@ impl Worker {
             self.inbox.put(News::Answered(question.full_id.clone(), true));
             return self.find_users(&question, Path::new("")).await;
         }
-        let _turn = self.at_once.acquire().await;
         let engines = self.engines(question.owner);
         let mut troubles = Vec::new();
         let mut root = PathBuf::new();
-        let mut known = self.look(&engines, &question, &mut root, &mut troubles).await;
-        for delay in SECOND_TRIES {
+        let mut known = false;
+        for delay in std::iter::once(Duration::ZERO).chain(SECOND_TRIES) {
+            if !delay.is_zero() {
+                sleep(delay).await;
+            }
+            // Not held while nothing is asked: of a container without users that is a second.
+            let _turn = self.at_once.acquire().await;
+            troubles.clear();
+            known = self.look(&engines, &question, &mut root, &mut troubles).await;
             if known || troubles.iter().any(|trouble| trouble.is_odd) {
                 break;
             }
-            sleep(delay).await;
-            troubles.clear();
-            known = self.look(&engines, &question, &mut root, &mut troubles).await;
         }
         if !known {
             self.explain(&question, &troubles);

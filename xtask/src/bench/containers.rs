@@ -1,7 +1,9 @@
 //! What five hundred containers cost the tracer: time to start, memory, and CPU while nothing happens.
 //!
-//! The containers are processes in control groups of their own, and files such as runc leaves.
+//! The containers are processes in control groups of their own, and files such as runc and CRI-O leave. In the end all
+//! processes are let go, and the tracer has to say for each in which container it was, with names from those files.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,6 +14,9 @@ use anyhow::{Context, Result, ensure};
 const RUNTIME: &str = "/run/runc";
 /// How long the idle tracer is watched.
 const IDLE: Duration = Duration::from_secs(10);
+/// Programs of names that nothing else has: one that is run now and then, and one that is in each container.
+const PROBE: &str = "tracer-bench";
+const INSIDE: &str = "tracer-bench-in";
 
 /// What was measured of one run.
 struct Figures {
@@ -20,6 +25,8 @@ struct Figures {
     memory: u64,
     /// Of one CPU, in hundredths.
     cpu: f64,
+    /// Containers whose process ended with the names that their files have.
+    named: usize,
 }
 
 #[derive(clap::Args)]
@@ -39,61 +46,90 @@ pub fn run(root: &Path, args: &Args) -> Result<()> {
         Some(given) => given.clone(),
         None => super::build(root)?,
     };
-    let without = measure(tracer, 0)?;
-    let containers = (0..count).map(Container::start).collect::<Result<Vec<_>>>()?;
-    let with = measure(tracer, count)?;
-    drop(containers);
+    let without = measure(tracer, Vec::new())?;
+    let program = program("/bin/cat", INSIDE)?;
+    let containers = (0..count).map(|number| Container::start(&program, number)).collect::<Result<Vec<_>>>();
+    std::fs::remove_file(&program)?;
+    let with = measure(tracer, containers?)?;
     let _ = std::fs::remove_dir(top()?);
     println!("{:>12} {:>14} {:>14} {:>10}", "containers", "start in ms", "memory in KiB", "CPU idle");
     for (count, figures) in [(0, &without), (count, &with)] {
         let start = figures.start.as_millis();
         println!("{count:>12} {start:>14} {:>14} {:>9.2}%", figures.memory, figures.cpu);
     }
+    println!("named at their end: {} of {count}", with.named);
     println!("more memory: {:.1} MiB", with.memory.saturating_sub(without.memory) as f64 / 1024.0);
     Ok(())
 }
 
-fn measure(tracer: &Path, count: usize) -> Result<Figures> {
-    // A program of a name that nothing else has.
-    std::fs::copy("/bin/true", "/tmp/tracer-bench").context("/tmp/tracer-bench")?;
+/// A tracer that ends with the measurement.
+struct Tracer(Child);
+
+impl Drop for Tracer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Copies a program.
+fn program(from: &str, name: &str) -> Result<PathBuf> {
+    let to = Path::new("/tmp").join(name);
+    std::fs::copy(from, &to).with_context(|| to.display().to_string())?;
+    Ok(to)
+}
+
+fn measure(tracer: &Path, containers: Vec<Container>) -> Result<Figures> {
+    let count = containers.len();
+    let probe = program("/bin/true", PROBE)?;
+    let filter = format!(
+        "(proc.name={PROBE} and evt.type=execve and evt.dir=<) or (proc.name={INSIDE} and evt.type=procexit)"
+    );
     let begin = Instant::now();
-    let mut child = Command::new(tracer)
-        .args([
-            "--unbuffered",
-            "-p",
-            "%container.name",
-            "proc.name=tracer-bench and evt.type=execve and evt.dir=<",
-        ])
+    let child = Command::new(tracer)
+        .args(["--unbuffered", "-p", "*%container.name %container.image %k8s.pod.name", &filter])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .context("the tracer")?;
-    let output = child.stdout.take().context("its output")?;
+    let mut tracer = Tracer(child);
+    let output = tracer.0.stdout.take().context("its output")?;
     // Somebody does something until it is seen.
-    let (seen, first) = std::sync::mpsc::channel();
+    let (say, lines) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let mut lines = BufReader::new(output).lines();
-        let _ = lines.next().map(|_| seen.send(Instant::now()));
-        // Nobody else reads.
-        lines.for_each(drop);
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            // Nobody listens when all is measured.
+            let _ = say.send((Instant::now(), line));
+        }
     });
     let start = loop {
-        let _ = Command::new("/tmp/tracer-bench").status();
-        if let Ok(at) = first.recv_timeout(Duration::from_millis(2)) {
+        let _ = Command::new(&probe).status();
+        if let Ok((at, _)) = lines.recv_timeout(Duration::from_millis(2)) {
             break at - begin;
         }
         ensure!(begin.elapsed() < Duration::from_secs(60), "{count} containers: the tracer shows nothing");
     };
     // What there is to look up is looked up.
     std::thread::sleep(Duration::from_secs(3));
-    let before = cpu(&child)?;
+    let before = cpu(&tracer.0)?;
     std::thread::sleep(IDLE);
-    let used = cpu(&child)? - before;
-    let memory = memory(&child)?;
-    child.kill()?;
-    child.wait()?;
-    std::fs::remove_file("/tmp/tracer-bench")?;
-    Ok(Figures { start, memory, cpu: used * 100.0 / IDLE.as_secs_f64() })
+    let used = cpu(&tracer.0)? - before;
+    let memory = memory(&tracer.0)?;
+    let mut missing: BTreeSet<String> = (0..count).map(description).collect();
+    drop(containers);
+    while !missing.is_empty()
+        && let Ok((_, line)) = lines.recv_timeout(Duration::from_secs(5))
+    {
+        missing.remove(&line);
+    }
+    std::fs::remove_file(&probe)?;
+    let named = count - missing.len();
+    Ok(Figures { start, memory, cpu: used * 100.0 / IDLE.as_secs_f64(), named })
+}
+
+/// The names in the files of a container, as the tracer shows them.
+fn description(number: usize) -> String {
+    format!("shop{number} localhost/shop:{number} pod{number}")
 }
 
 /// Seconds of CPU time so far.
@@ -126,23 +162,56 @@ struct Container {
 }
 
 impl Container {
-    fn start(number: usize) -> Result<Container> {
-        let id = format!("{:064x}", 0xbe_0000 + number);
-        let group = top()?.join(format!("docker-{id}.scope"));
+    fn start(program: &Path, number: usize) -> Result<Container> {
+        // Containers are told apart by the first digits.
+        let id = format!("{:012x}{:052x}", 0xbe_0000 + number, 0);
+        let group = top()?.join(format!("crio-{id}.scope"));
         std::fs::create_dir_all(&group).with_context(|| group.display().to_string())?;
         let state = Path::new(RUNTIME).join(&id);
         std::fs::create_dir_all(&state)?;
-        let text = format!("{{\"id\":\"shop{number}\",\"config\":{{\"rootfs\":\"/\",\"labels\":[]}}}}");
+        let bundle = state.display();
+        let text =
+            format!("{{\"id\":\"{id}\",\"config\":{{\"rootfs\":\"/\",\"labels\":[\"bundle={bundle}\"]}}}}");
+        std::fs::write(state.join("config.json"), config(number).to_string())?;
         std::fs::write(state.join("state.json"), text)?;
-        let process = Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn()?;
+        let process = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
         std::fs::write(group.join("cgroup.procs"), process.id().to_string())?;
         Ok(Container { process, group, state })
     }
 }
 
+/// A bundle as CRI-O writes it, with as many variables, mounts and labels as containers have.
+fn config(number: usize) -> serde_json::Value {
+    let env: Vec<String> =
+        (0..20).map(|i| format!("SHOP_SERVICE_{i}_ADDRESS=10.0.{i}.{}", number % 256)).collect();
+    let mount = |i| {
+        serde_json::json!({
+            "destination": format!("/srv/volume{i}"),
+            "source": format!("/var/lib/volumes/{number}/{i}"),
+            "options": ["rbind", "rprivate", "rw"],
+        })
+    };
+    let labels: BTreeMap<String, String> =
+        (0..10).map(|i| (format!("app.kubernetes.io/part-{i}"), format!("shop-{number}"))).collect();
+    serde_json::json!({
+        "process": {"env": env, "user": {"uid": 0}},
+        "root": {"path": "/"},
+        "mounts": (0..10).map(mount).collect::<Vec<_>>(),
+        "annotations": {
+            "io.kubernetes.cri-o.ContainerType": "container",
+            "io.kubernetes.cri-o.ImageName": format!("localhost/shop:{number}"),
+            "io.kubernetes.cri-o.Labels": serde_json::json!(labels).to_string(),
+            "io.kubernetes.container.name": format!("shop{number}"),
+            "io.kubernetes.pod.name": format!("pod{number}"),
+            "io.kubernetes.pod.namespace": "prod",
+        },
+    })
+}
+
 impl Drop for Container {
     fn drop(&mut self) {
-        let _ = self.process.kill();
+        // Without input it ends.
+        drop(self.process.stdin.take());
         let _ = self.process.wait();
         let _ = std::fs::remove_dir_all(&self.state);
         // The process may be counted for a moment longer.
