@@ -317,6 +317,11 @@ impl Table {
             return;
         }
         if let Some(row) = self.rows.get_mut(self.key.as_slice()) {
+            // An event that lacks something is left out as a whole.
+            let lacks = |column: &Column| extract(&column.field, from, false).is_none();
+            if !self.layout.use_defaults && self.layout.columns.iter().any(lacks) {
+                return;
+            }
             for (fold, column) in row.iter_mut().zip(&self.layout.columns) {
                 let is_set = column.fold == Aggregation::None && fold.count > 0;
                 if is_set || !column.has_value(is_event) {

@@ -64,6 +64,13 @@ impl Cell {
             | (Cell::Abstime(a), Cell::Abstime(b)) => *a = a.saturating_add(*b),
             (Cell::Double(a), Cell::Double(b)) => *a += b,
             (this @ Cell::Nothing, other) => *this = other.clone(),
+            // An average beside a whole number.
+            (
+                this @ (Cell::Int(_) | Cell::Uint(_) | Cell::Double(_)),
+                Cell::Int(_) | Cell::Uint(_) | Cell::Double(_),
+            ) => {
+                *this = Cell::Double(this.as_f64() + other.as_f64());
+            }
             _ => {}
         }
     }
@@ -284,6 +291,9 @@ mod tests {
         let mut sum = Cell::Uint(u64::MAX);
         sum.add(&Cell::Uint(5));
         assert_eq!(sum, Cell::Uint(u64::MAX));
+        let mut mixed = Cell::Uint(2);
+        mixed.add(&Cell::Double(1.5));
+        assert_eq!(mixed, Cell::Double(3.5));
         assert!(Cell::Text((*b"bash").into()) > Cell::Text((*b"Awk").into()));
         assert!(Cell::Nothing < Cell::Uint(0));
         assert!(Cell::Double(1.5) < Cell::Uint(2));

@@ -5,7 +5,7 @@ use super::lines::LineMaker;
 use super::recorder::Recorder;
 use super::span::Activity;
 use super::spectrogram::RANGES;
-use super::watch::{Order, Reading, Recording, Report, Request, Subject, copy};
+use super::watch::{Bell, Order, Reading, Recording, Report, Request, Subject, copy};
 use crate::event::{Event, EventBits};
 use crate::fields::ExtractOptions;
 use crate::filter::Filter;
@@ -35,7 +35,7 @@ enum Gathering {
 
 pub(super) struct Gatherer {
     requests: Receiver<Request>,
-    pending: Arc<AtomicBool>,
+    pub bell: Bell,
     /// The screen is gone.
     gone: Arc<AtomicBool>,
     reports: SyncSender<Report>,
@@ -64,10 +64,10 @@ pub(super) struct Gatherer {
 }
 
 impl Gatherer {
-    pub fn new(requests: Receiver<Request>, pending: Arc<AtomicBool>, reports: SyncSender<Report>) -> Self {
+    pub fn new(requests: Receiver<Request>, bell: Bell, reports: SyncSender<Report>) -> Self {
         Self {
             requests,
-            pending,
+            bell,
             gone: Arc::new(AtomicBool::new(false)),
             reports,
             options: ExtractOptions {
@@ -103,11 +103,6 @@ impl Gatherer {
     /// Set when the screen is gone.
     pub fn gone(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.gone)
-    }
-
-    /// Set when the screen asks for something.
-    pub fn pending(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.pending)
     }
 
     pub fn window(&self) -> Option<&Window> {
@@ -157,7 +152,7 @@ impl Gatherer {
 
     /// Handles what the screen asked for. `false`: it is gone.
     fn hear(&mut self) -> bool {
-        self.pending.store(false, Ordering::Relaxed);
+        self.bell.silence();
         loop {
             match self.requests.try_recv() {
                 Ok(request) => self.handle(request),
@@ -228,7 +223,7 @@ impl Gatherer {
 
     #[inline]
     fn see(&mut self, context: &Context<'_>) {
-        if self.is_live && self.pending.load(Ordering::Relaxed) {
+        if self.is_live && self.bell.rings() {
             self.hear_live();
         }
         if let Some(recorder) = &mut self.recorder
@@ -462,7 +457,7 @@ impl Sink for Gatherer {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.is_live && self.pending.load(Ordering::Relaxed) {
+        if self.is_live && self.bell.rings() {
             self.hear_live();
         }
         if let Some(recorder) = &mut self.recorder

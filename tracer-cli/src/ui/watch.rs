@@ -20,9 +20,9 @@ use crate::state::inspector::Inspector;
 use crate::window::Window;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// What is to be watched.
@@ -120,11 +120,43 @@ pub enum From {
     Files(Vec<PathBuf>),
 }
 
+/// Whether a request waits, so that the thread need not look into the channel for each event.
+#[derive(Clone, Default)]
+pub(super) struct Bell {
+    rings: Arc<AtomicBool>,
+    /// Held while a request is put into the channel and the bell is rung, and while it is silenced: it never rings for
+    /// what was taken already.
+    order: Arc<Mutex<()>>,
+}
+
+impl Bell {
+    fn ring(&self, send: impl FnOnce()) {
+        let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        send();
+        self.rings.store(true, Ordering::Relaxed);
+    }
+
+    /// Call it before the channel is emptied.
+    pub fn silence(&self) {
+        let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        self.rings.store(false, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub fn rings(&self) -> bool {
+        self.rings.load(Ordering::Relaxed)
+    }
+
+    /// True while it rings.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.rings)
+    }
+}
+
 /// The way to the thread.
 pub struct Watch {
     requests: Sender<Request>,
-    /// Set while a request waits, so that the thread need not look into the channel for each event.
-    pending: Arc<AtomicBool>,
+    bell: Bell,
     pub reports: Receiver<Report>,
 }
 
@@ -139,10 +171,10 @@ impl Watch {
     pub fn start(from: From) -> io::Result<Self> {
         let (requests, incoming) = std::sync::mpsc::channel();
         let (outgoing, reports) = std::sync::mpsc::sync_channel(WAITING_REPORTS);
-        let pending = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&pending);
+        let bell = Bell::default();
+        let heard = bell.clone();
         std::thread::Builder::new().name("events".to_owned()).spawn(move || {
-            let gatherer = Gatherer::new(incoming, flag, outgoing.clone());
+            let gatherer = Gatherer::new(incoming, heard, outgoing.clone());
             let result = match from {
                 From::Live(options, sockets) => watch_live(options, sockets, gatherer, outgoing.clone()),
                 From::Files(files) => watch_files(&files, gatherer, &outgoing),
@@ -152,20 +184,19 @@ impl Watch {
                 let _ = outgoing.send(Report::Failed(format!("{e:#}")));
             }
         })?;
-        Ok(Self { requests, pending, reports })
+        Ok(Self { requests, bell, reports })
     }
 
     /// Asks for something.
     pub fn ask(&self, request: Request) {
         // A thread that ended has said why.
-        let _ = self.requests.send(request);
-        self.pending.store(true, Ordering::Relaxed);
+        self.bell.ring(|| drop(self.requests.send(request)));
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.pending.store(true, Ordering::Relaxed);
+        self.bell.ring(|| {});
     }
 }
 
@@ -236,7 +267,7 @@ fn watch_files(
         };
         let mut inspector = Inspector::default();
         source.load_state(&mut inspector.state)?;
-        let stop = gatherer.pending();
+        let stop = gatherer.bell.flag();
         let window = gatherer.window().copied();
         let result = pipeline(window).run(source.as_mut(), &mut inspector, &mut gatherer, &stop);
         if let Err(e) = result {
