@@ -1,5 +1,6 @@
 //! Tests that trace this machine: the tracer is run as a user runs it, beside programs whose doings are known.
 
+mod agreement;
 mod ancestry;
 mod argument;
 mod chisels;
@@ -7,6 +8,7 @@ mod command_line;
 mod commands;
 mod hostile;
 mod loss;
+mod marked;
 mod screen;
 mod strace;
 mod strace_log;
@@ -16,6 +18,7 @@ fn main() {
     trials.extend(command_line::trials());
     trials.extend(commands::trials());
     trials.extend(chisels::trials());
+    trials.extend(agreement::trials());
     trials.extend(screen::trials());
     trials.extend(ancestry::trials());
     trials.extend(loss::trials());

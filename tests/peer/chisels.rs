@@ -306,7 +306,7 @@ fn normal(text: &str) -> Vec<String> {
             objects.into_iter().map(|object| normal_table(object).to_string()).collect()
         }
         _ => match text.lines().collect::<Vec<_>>().as_slice() {
-            [title, dashes, rows @ .., last] if dashes.starts_with("-----") => {
+            [title, dashes, rows @ .., last] if *dashes == "-".repeat(80) => {
                 let value = |row: &str| row.get(..20).unwrap_or(row).to_owned();
                 let cut = value(last);
                 let count = format!("{} rows down to {cut}", rows.len());

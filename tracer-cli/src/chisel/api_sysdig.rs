@@ -1,10 +1,10 @@
 //! The `sysdig` table: what a chisel asks of the run as a whole. It has the name that people's
 //! chisels know; `tracer` is another name for it.
 
-use super::current;
 use super::library::refusal;
 use super::requests::Run;
 use super::thread_table::{Detail, container_table, thread_table};
+use super::{api_files, current, histogram};
 use crate::fields::table::BufferMode;
 use crate::filter::Filter;
 use bstr::BString;
@@ -26,6 +26,8 @@ pub fn table(lua: &Lua, run: &Rc<Run>) -> Result<Table> {
     times(lua, &table, run)?;
     tables(lua, &table, run)?;
     network(lua, &table, run)?;
+    api_files::add(lua, &table, run)?;
+    histogram::add(lua, &table)?;
     Ok(table)
 }
 

@@ -2,6 +2,7 @@
 
 mod api_chisel;
 mod api_evt;
+mod api_files;
 mod api_sysdig;
 pub mod arguments;
 pub mod catalog;
@@ -9,6 +10,7 @@ pub mod console;
 mod current;
 pub mod engine;
 pub mod error;
+mod histogram;
 mod library;
 pub mod limits;
 pub mod requests;
