@@ -6,6 +6,7 @@ mod default_output;
 mod fields;
 mod filter_text;
 mod filters;
+mod options;
 mod recording;
 mod records;
 mod replay;
@@ -19,6 +20,7 @@ fn main() {
     trials.extend(default_output::trials());
     trials.extend(fields::trials());
     trials.extend(filters::trials());
+    trials.extend(options::trials());
     trials.extend(recording::trials());
     trials.extend(replay::trials());
     tracer_tests::run(trials);

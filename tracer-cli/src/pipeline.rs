@@ -182,7 +182,7 @@ impl Pipeline {
                         } else {
                             inspector.begin_section();
                         }
-                        source.load_state(&mut inspector.state)?;
+                        inspector.load(source)?;
                         sink.section();
                     }
                     Next::Amendment(amendment) => inspector.amend_next(amendment),
@@ -309,6 +309,7 @@ impl Pipeline {
 
 #[cold]
 fn apply_news(news: Vec<News>, inspector: &mut Inspector, sink: &mut dyn Sink) {
+    let keeps_users = inspector.keeps_users();
     let containers = &mut inspector.state.containers;
     for news in news {
         let id = match news {
@@ -317,6 +318,7 @@ fn apply_news(news: Vec<News>, inspector: &mut Inspector, sink: &mut dyn Sink) {
                 containers.learn(*container);
                 id
             }
+            News::Users(..) if !keeps_users => continue,
             News::Users(id, users) => {
                 containers.set_users(&id, users);
                 id

@@ -2,6 +2,7 @@
 //!
 //! Short options have the letters and meanings that users of sysdig know.
 
+use super::sysdig_options;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use std::path::PathBuf;
 
@@ -71,8 +72,15 @@ pub struct Args {
 
     /// How the capture is compressed: none, gzip, zstd or zstd:LEVEL [default: zstd]
     ///
-    /// sysdig and Falco read none and gzip; `zstd -d` makes any zstd capture a plain one.
-    #[arg(long, value_name = "HOW", requires = "write", help_heading = "Recording")]
+    /// sysdig and Falco read none and gzip; `zstd -d` makes any zstd capture a plain one. Without HOW it is gzip.
+    #[arg(
+        long,
+        value_name = "HOW",
+        num_args = 0..=1,
+        default_missing_value = "gzip",
+        requires = "write",
+        help_heading = "Recording"
+    )]
     pub compress: Option<String>,
 
     /// As --compress gzip
@@ -272,6 +280,14 @@ pub struct Args {
     #[arg(short = 'U', long = "suppress-comm", value_name = "NAME", help_heading = "What to trace")]
     pub suppress: Vec<String>,
 
+    /// Read no names of users and groups, and write none
+    #[arg(short = 'E', long, help_heading = "What to trace")]
+    pub exclude_users: bool,
+
+    /// Keep environments of more than 4096 bytes whole, by a look into /proc
+    #[arg(long, help_heading = "What to trace")]
+    pub large_environment: bool,
+
     /// Trace page faults too
     #[arg(long, help_heading = "What to trace")]
     pub page_faults: bool,
@@ -310,6 +326,10 @@ pub struct Args {
     /// Of each chisel the place among the words of the one that follows it
     #[arg(skip)]
     pub chisel_words: Vec<Option<usize>>,
+
+    /// What is to be said about options of sysdig that are not needed, a line each
+    #[arg(skip)]
+    pub remarks: Vec<String>,
 
     /// What a chisel does and which arguments it takes
     #[arg(
@@ -364,8 +384,11 @@ impl Args {
     pub fn from_command_line<W: Into<std::ffi::OsString> + Clone>(
         words: impl IntoIterator<Item = W>,
     ) -> Result<Self, clap::Error> {
-        let matches = Self::command().try_get_matches_from(words)?;
+        let words = words.into_iter().map(|word| sysdig_options::unglued(word.into()));
+        let mut command = sysdig_options::known_to(Self::command());
+        let matches = command.try_get_matches_from_mut(words)?;
         let mut args = Self::from_arg_matches(&matches)?;
+        args.remarks = sysdig_options::remarks(&matches, &mut command)?;
         let places = |id| matches.indices_of(id).into_iter().flatten();
         args.chisel_words =
             places("chisels").map(|at| places("words").position(|word| word == at + 1)).collect();

@@ -11,4 +11,5 @@ mod recording;
 pub mod run;
 pub mod selection;
 mod span;
+mod sysdig_options;
 mod ui;

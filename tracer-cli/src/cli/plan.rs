@@ -86,6 +86,8 @@ pub struct Trace {
     pub chisels: Option<Engine>,
     /// `None`: nobody is asked about containers.
     pub containers: Option<ContainerPlan>,
+    /// Names of users and groups are neither shown nor written.
+    pub exclude_users: bool,
     /// The index of a capture is not used.
     pub no_index: bool,
     /// Threads that analyse a capture at most.
@@ -283,7 +285,9 @@ impl Trace {
             unbuffered: args.unbuffered,
             statistics: args.verbose,
             chisels,
-            no_index: args.no_index,
+            exclude_users: args.exclude_users,
+            // Checkpoints in an index have them.
+            no_index: args.no_index || args.exclude_users,
             threads,
             is_divisible,
         })
@@ -374,7 +378,11 @@ pub(super) fn live_options<'a>(
         },
         ..defaults
     };
-    Ok(LiveOptions { probe, wants: Box::new(move |ty, code| selection.wants(ty, code)) })
+    Ok(LiveOptions {
+        probe,
+        wants: Box::new(move |ty, code| selection.wants(ty, code)),
+        large_environments: args.large_environment,
+    })
 }
 
 /// The kernel wants a power of two and whole pages; pages of up to 64 KiB exist.

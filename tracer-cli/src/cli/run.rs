@@ -21,7 +21,7 @@ use crate::scap::{
 };
 use crate::sink::Tee;
 use crate::source::Source;
-use crate::state::inspector::Inspector;
+use crate::state::inspector::{Inspector, Limits};
 use bstr::BString;
 use clap::error::ErrorKind;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
@@ -57,6 +57,7 @@ pub fn main() -> ExitCode {
         Ok(args) => args,
         Err(e) => return report_parse_error(&e),
     };
+    args.remarks.iter().for_each(|remark| complain(remark));
     let plan = match Plan::new(args, surroundings(), || Ok(Box::new(stdout()?))) {
         Ok(plan) => plan,
         Err(PlanError::Chisel(e)) if e.kind == Fault::Exit => return ExitCode::SUCCESS,
@@ -134,7 +135,7 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
         },
     };
     stop_on_signals()?;
-    let mut inspector = Inspector::default();
+    let mut inspector = Inspector::new(Limits { users: !plan.exclude_users, ..Limits::default() });
     let containers = plan.containers.map(|containers| {
         inspector.state.containers.ask();
         let sockets = containers.sockets;
@@ -145,7 +146,7 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
         }
         (lookup, containers.wait)
     });
-    source.load_state(&mut inspector.state)?;
+    inspector.load(source.as_mut())?;
 
     let mut engine = plan.chisels;
     if let Some(engine) = &mut engine {

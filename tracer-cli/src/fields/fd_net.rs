@@ -9,7 +9,7 @@ use super::value::Value;
 use crate::schema::{ParamFormat as F, ParamType as T};
 use crate::state::containers::Lookup;
 use crate::state::fd::{Endpoint, FdInfo, FdKind, L4, Role};
-use bstr::ByteSlice;
+use bstr::{BString, ByteSlice};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const fn field(name: &'static str, ty: T, format: F, doc: &'static str, extract: Extract) -> Field {
@@ -207,13 +207,12 @@ pub(super) fn serves_here(x: &Extraction<'_>, fd: &FdInfo) -> bool {
     }
     // Of a container that nobody told about the addresses are not known.
     let of_container = x.context.container().filter(|container| container.lookup != Lookup::Pending);
-    match of_container {
-        Some(container) => {
-            let own = container.ip.to_str().ok().and_then(|ip| ip.parse::<Ipv4Addr>().ok());
-            let own = own.unwrap_or(Ipv4Addr::UNSPECIFIED);
-            fd.kind == FdKind::Ipv4 && dest.unwrap_or(Ipv4Addr::UNSPECIFIED.into()) == own
-        }
-        None if is_unset => fd.kind == FdKind::Ipv6,
+    let address = |ip: &BString| ip.to_str().ok().and_then(|ip| ip.parse::<Ipv4Addr>().ok());
+    let own = of_container.and_then(|container| address(&container.ip)).filter(|ip| !ip.is_unspecified());
+    match own {
+        Some(own) => fd.kind == FdKind::Ipv4 && dest == Some(own.into()),
+        None if is_unset => fd.kind == if of_container.is_some() { FdKind::Ipv4 } else { FdKind::Ipv6 },
+        // A container without an address is in the network of the host.
         None => dest.is_some_and(|ip| x.context.state.local_addresses.contains(&ip)),
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn describe() -> Machine {
         memory,
         boot_ts: clocks().0,
         is_this: true,
+        large_environments: false,
     }
 }
 

@@ -30,12 +30,14 @@ pub struct LiveOptions {
     pub probe: ProbeOptions,
     /// Events that somebody will look at. Those that the state needs are traced all the same.
     pub wants: Wants,
+    /// Environments that do not fit into an event are read from /proc.
+    pub large_environments: bool,
 }
 
 impl Default for LiveOptions {
     /// Everything but switches and page faults.
     fn default() -> Self {
-        Self { probe: ProbeOptions::default(), wants: Box::new(|_, _| true) }
+        Self { probe: ProbeOptions::default(), wants: Box::new(|_, _| true), large_environments: false }
     }
 }
 
@@ -57,6 +59,7 @@ pub struct LiveSource {
     begin: u64,
     /// Events before that, by CPU; they are no part of the counts.
     early: Vec<u64>,
+    large_environments: bool,
 }
 
 impl LiveSource {
@@ -85,6 +88,7 @@ impl LiveSource {
             malformed: 0,
             begin: 0,
             early,
+            large_environments: options.large_environments,
         })
     }
 
@@ -134,6 +138,7 @@ fn boot_to_epoch() -> u64 {
 impl Source for LiveSource {
     fn load_state(&mut self, state: &mut State) -> Result<(), SourceError> {
         proc_scan::scan(state);
+        state.machine.large_environments = self.large_environments;
         self.begin = boot_time().wrapping_add(self.boot_to_epoch);
         Ok(())
     }

@@ -17,5 +17,5 @@ pub(super) fn read(body: &mut Body<'_>) -> Result<Machine, Fault> {
     let hostname = hostname.split(|b| *b == 0).next().unwrap_or_default().to_str_lossy().into_owned();
     // 0 in old files, which kept the place for later.
     let boot_ts = body.u64("time of boot")?;
-    Ok(Machine { hostname, cpus, memory, boot_ts, is_this: false })
+    Ok(Machine { hostname, cpus, memory, boot_ts, ..Machine::default() })
 }

@@ -15,6 +15,9 @@ use std::rc::Rc;
 /// All capabilities that Linux has.
 const ALL_CAPABILITIES: u64 = (1 << 41) - 1;
 
+/// Bytes of an environment that an event has room for.
+const MAX_ENVIRONMENT: usize = 4096;
+
 /// How far up the tree of processes is looked for one that takes in orphans.
 const MAX_DEPTH: usize = 1000;
 
@@ -129,11 +132,19 @@ fn exec_with(step: &mut Step<'_>, comm: usize, cgroups: usize, env: usize) {
     let (uid, gid, ptid) = (process.uid, process.gid, process.ptid);
     // Some groups are those of a container only for processes in a namespace.
     let may_be_inside = process.place == Place::Host && process.flags.contains(ThreadFlags::IN_PID_NS);
-    if may_be_inside && event.param(cgroups).is_some_and(are_topmost) && step.state.machine.is_this {
-        // The probe sees version 2 of control groups only, and the engine may use version 1.
+    // The probe sees version 2 of control groups only, and the engine may use version 1.
+    let is_inside = may_be_inside && event.param(cgroups).is_some_and(are_topmost);
+    let is_cut = step.state.machine.large_environments
+        && event.param(env).is_some_and(|list| list.len() + 1 >= MAX_ENVIRONMENT);
+    if (is_inside || is_cut) && step.state.machine.is_this {
         let found = (step.look_up)(pid);
         if let (Some(process), Some(found)) = (step.process(), found) {
-            process.cgroups = found.cgroups;
+            if is_inside {
+                process.cgroups = found.cgroups;
+            }
+            if is_cut && found.env.len() > process.env.len() {
+                process.env = found.env;
+            }
         }
     }
     if moved || may_be_inside {

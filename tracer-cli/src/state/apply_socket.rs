@@ -301,10 +301,13 @@ fn transferred(step: &mut Step<'_>, tuple: Arg, direction: Direction) {
     let socket = info.socket.get_or_insert_default();
     match tuple {
         Tuple::Inet { source, dest } => {
-            if named && socket.l4 == L4::Tcp {
+            // Lists of fds may take a datagram socket for one that listens; messages go through no such.
+            let listens = matches!(info.kind, FdKind::Ipv4Server | FdKind::Ipv6Server);
+            let is_stream = socket.l4 == L4::Tcp;
+            if named && is_stream && !listens {
                 return;
             }
-            if socket.l4 == L4::Unknown {
+            if socket.l4 == L4::Unknown || is_stream && listens {
                 socket.l4 = L4::Udp;
             }
             // With whom it last spoke.

@@ -316,6 +316,11 @@ impl Containers {
         self.questions.push(Question { kind, full_id, tid: thread.tid, users_only, owner });
     }
 
+    /// Forgets who the users of the containers are.
+    pub(super) fn forget_users(&mut self) {
+        self.list.iter_mut().flatten().for_each(|container| container.users = Users::default());
+    }
+
     /// Forgets the containers that no thread is in any more.
     pub(super) fn keep_those_of<'a>(&mut self, threads: impl Iterator<Item = &'a Thread>) {
         let mut used = vec![false; self.list.len()];

@@ -14,17 +14,20 @@ use super::users::{User, Users};
 use super::{Binding, State, ThreadKey, apply_clone, apply_container, apply_process};
 use crate::event::{Event, EventBits};
 use crate::schema::EventType;
+use crate::source::{Source, SourceError};
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Most threads kept; the least recently seen ones make room for new ones.
     pub threads: usize,
+    /// Names of users and groups are kept.
+    pub users: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { threads: 262_144 }
+        Self { threads: 262_144, users: true }
     }
 }
 
@@ -75,6 +78,23 @@ impl Inspector {
         }
     }
 
+    /// Fills the state with what the source knows before its next event.
+    ///
+    /// # Errors
+    /// What the source says about a list that is damaged.
+    pub fn load(&mut self, source: &mut dyn Source) -> Result<(), SourceError> {
+        source.load_state(&mut self.state)?;
+        if !self.limits.users {
+            self.state.forget_users();
+        }
+        Ok(())
+    }
+
+    /// Whether names of users and groups are kept.
+    pub fn keeps_users(&self) -> bool {
+        self.limits.users
+    }
+
     /// Forgets everything but the time of the first event: what comes next is of another recording.
     pub fn begin_section(&mut self) {
         self.state = State::default();
@@ -105,7 +125,11 @@ impl Inspector {
     }
 
     /// Remembers what the next event does not tell.
-    pub fn amend_next(&mut self, amendment: Box<Amendment>) {
+    pub fn amend_next(&mut self, mut amendment: Box<Amendment>) {
+        if !self.limits.users {
+            amendment.users.clear();
+            amendment.groups.clear();
+        }
         match &mut self.amendment {
             Some(before) => before.extend(*amendment),
             none => *none = Some(amendment),
@@ -148,7 +172,8 @@ impl Inspector {
         // Notes about containers and users are no events of the system, and may have no time; early
         // events are no part of the stream.
         let is_meta = plan.is_meta || event.bits.contains(EventBits::EARLY);
-        if !is_meta || event.ty == EventType::PROCINFO_E {
+        let is_of_stream = matches!(event.ty, EventType::PROCINFO_E | EventType::K8S_E | EventType::MESOS_E);
+        if !is_meta || is_of_stream {
             self.clock.first_ts = Some(binding.first_ts);
         }
         if !is_meta {
@@ -168,6 +193,7 @@ impl Inspector {
                 }
                 return binding;
             }
+            Action::User(_) | Action::Group(_) if !self.limits.users => {}
             Action::User(added) => apply_user(&mut self.state, event, added),
             Action::Group(added) => apply_group(&mut self.state, event, added),
             Action::Container => binding.thread = apply_container::note(&mut self.state, event),

@@ -67,6 +67,8 @@ pub struct Machine {
     pub boot_ts: u64,
     /// tracer runs on it, so that its files may be asked.
     pub is_this: bool,
+    /// They are asked about environments that are too long for an event.
+    pub large_environments: bool,
 }
 
 /// What the tables had to do without.
@@ -263,6 +265,12 @@ impl State {
     /// Whether a thread `tid` is remembered to have ended at `ts` or later.
     fn ended_since(&self, tid: i64, ts: u64) -> bool {
         self.ended.iter().any(|(ended, at)| *ended == tid && *at >= ts)
+    }
+
+    /// Forgets the names of users and groups, those of containers too.
+    pub fn forget_users(&mut self) {
+        self.users = users::Users::default();
+        self.containers.forget_users();
     }
 
     /// Finds out anew where the thread runs, as its control groups may have changed.

@@ -88,9 +88,15 @@ fn until_nul(bytes: &[u8]) -> &[u8] {
     bytes.split(|b| *b == 0).next().unwrap_or(bytes)
 }
 
-/// Both ends as IPv4 when both are IPv4 addresses mapped into IPv6, as on dual stack sockets.
+/// Both ends as IPv4 when both are IPv4 addresses mapped into IPv6, as on dual stack sockets; the
+/// address of a socket that is bound to all of them goes with either.
 pub fn unmap(source: Endpoint, dest: Endpoint) -> (Endpoint, Endpoint) {
-    match (v4_of(source.ip), v4_of(dest.ip)) {
+    let any = |end: Endpoint| (end.ip == Ipv6Addr::UNSPECIFIED).then_some(Ipv4Addr::UNSPECIFIED.into());
+    let (a, b) = match (v4_of(source.ip), v4_of(dest.ip)) {
+        (Some(a), b) => (Some(a), b.or(any(dest))),
+        (None, b) => (any(source), b),
+    };
+    match (a, b) {
         (Some(a), Some(b)) => (Endpoint { ip: a, ..source }, Endpoint { ip: b, ..dest }),
         _ => (source, dest),
     }
@@ -193,6 +199,10 @@ mod tests {
             bytes.extend([last, 0]);
         }
         assert_eq!(text(&bytes), "10.0.0.1:1->10.0.0.2:2");
+        bytes[1..17].fill(0);
+        assert_eq!(text(&bytes), "0.0.0.0:1->10.0.0.2:2");
+        bytes[19..35].fill(0);
+        assert_eq!(text(&bytes), ":::1->:::2");
     }
 
     #[test]

@@ -284,7 +284,7 @@ fn an_exec_tells_the_parent_of_a_process_that_was_not_known() {
 
 #[test]
 fn a_full_table_makes_room_for_new_threads() {
-    let mut world = World::with_limits(Limits { threads: 16 });
+    let mut world = World::with_limits(Limits { threads: 16, ..Limits::default() });
     for tid in 200..300 {
         world.apply(clone(tid));
         assert!(world.state().len() <= 16);
@@ -303,6 +303,31 @@ fn threads_that_are_gone_are_swept_after_a_while() {
     assert_eq!(world.inspector.sweep(world.ts, &mut |_| false), 0);
     assert_eq!(world.inspector.sweep(later, &mut |tid| tid != 200), 1);
     assert!(world.state().by_tid(200).is_none() && world.state().by_tid(300).is_some());
+}
+
+#[test]
+fn users_that_are_not_wanted_are_not_kept() {
+    let mut world = World::with_limits(Limits { users: false, ..Limits::default() });
+    let added = made(E::USER_ADDED_E).by(-1).int("uid", 5).text("name", "eve");
+    world.apply(added.clone());
+    world.apply(added.text("container_id", "abc"));
+    assert!(world.state().users.is_empty() && world.state().containers.is_empty());
+}
+
+#[test]
+fn environments_that_an_event_has_no_room_for_are_looked_up_when_that_is_wanted() {
+    let long = "A=".to_owned() + &"x".repeat(5000);
+    for wanted in [false, true] {
+        let mut world = World::new();
+        world.inspector.state.machine.is_this = true;
+        world.inspector.state.machine.large_environments = wanted;
+        world.known.push(Thread { env: long.as_bytes().into(), ..Thread::new(100, 100) });
+        world.apply(exec("/bin/a").text("env", "A=1"));
+        assert_eq!(&*world.thread(100).env, b"A=1\0");
+        world.apply(exec("/bin/a").text("env", &long[..4095]));
+        assert_eq!(world.thread(100).env.len(), if wanted { long.len() } else { 4096 });
+        assert_eq!(world.looked_up.len(), usize::from(wanted));
+    }
 }
 
 #[test]

@@ -131,6 +131,26 @@ fn messages_do_not_rename_connections() {
 }
 
 #[test]
+fn a_message_through_a_socket_that_was_said_to_listen_is_a_datagram() {
+    let mut world = World::new();
+    world.socket(3, 2, 1);
+    world.apply(made(E::SOCKET_BIND_X).int("res", 0).int("fd", 3).bytes("addr", &address((1, 53))));
+    world
+        .inspector
+        .state
+        .thread_mut(world.state().find(100).unwrap())
+        .unwrap()
+        .fds
+        .get_mut(3)
+        .unwrap()
+        .kind = FdKind::Ipv4Server;
+    let (us, them) = ((1, 53), (7, 4000));
+    world.apply(made(E::SOCKET_RECVMSG_X).int("res", 1).int("fd", 3).bytes("tuple", &tuple(them, us)));
+    assert_eq!(world.name(3).as_deref(), Some("1.1.1.7:4000->1.1.1.1:53"));
+    assert_eq!(world.socket_of(3).l4, L4::Udp);
+}
+
+#[test]
 fn a_datagram_makes_an_unknown_socket_known() {
     let mut world = World::new();
     world.apply(made(E::SOCKET_SENDTO_E).int("fd", 6).bytes("tuple", &tuple((1, 4000), (8, 53))));

@@ -27,7 +27,7 @@ fn event() -> impl Strategy<Value = Made> {
 proptest! {
     #[test]
     fn any_events_are_survived(events in vec(event(), 1..300)) {
-        let mut world = World::with_limits(Limits { threads: 8 });
+        let mut world = World::with_limits(Limits { threads: 8, ..Limits::default() });
         for event in events {
             // Notes about containers have a thread of their own, number -1.
             let is_note = event.ty.info().is_some_and(|info| info.name == "container");

@@ -7,7 +7,7 @@ use crate::schema::EventType as E;
 
 /// Threads looked at by `story` of a size.
 fn visited(story: &impl Fn(&mut World, i64), size: i64) -> u64 {
-    let mut world = World::with_limits(Limits { threads: 4096 });
+    let mut world = World::with_limits(Limits { threads: 4096, ..Limits::default() });
     story(&mut world, size);
     world.state().counts.threads_visited
 }
