@@ -94,7 +94,10 @@ function pairs_top_by_val(values, number, order)
   for key in pairs(values) do
     keys[#keys + 1] = key
   end
-  table.sort(keys, function(a, b) return order(values, a, b) end)
+  -- What comes in no order stands in that of the keys, so that the same events give the same lines.
+  table.sort(keys, function(a, b)
+    return order(values, a, b) or (not order(values, b, a) and tostring(a) < tostring(b))
+  end)
   local i = 0
   return function()
     i = i + 1
@@ -109,12 +112,9 @@ function ts_to_str(seconds, ns)
   return string.format("%u%.9u", seconds, ns)
 end
 
--- Larger sums first, equal ones in the order of their keys.
+-- Larger sums first.
 local function by_value(values, a, b)
-  if values[a] ~= values[b] then
-    return values[a] > values[b]
-  end
-  return tostring(a) < tostring(b)
+  return values[a] > values[b]
 end
 
 local function print_json(rows, ts_s, ts_ns, info)

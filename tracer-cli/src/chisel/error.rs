@@ -1,7 +1,7 @@
 //! What goes wrong with chisels.
 
 use super::library::ExitRequest;
-use super::limits::TOO_LONG;
+use super::watchdog::TOO_LONG;
 
 /// One line that names the chisel, the line in its file where Lua tells it, and the event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

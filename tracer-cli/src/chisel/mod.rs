@@ -13,11 +13,14 @@ pub mod error;
 mod histogram;
 mod library;
 pub mod limits;
+mod pattern;
 pub mod requests;
 pub mod sandbox;
 pub mod script;
+mod strings;
 mod table;
 mod thread_table;
+mod watchdog;
 
 pub use catalog::Catalog;
 pub use engine::Engine;

@@ -5,9 +5,11 @@ use super::console::Console;
 use super::error::ChiselError;
 use super::library;
 use super::limits::Limits;
+use super::watchdog::Call;
 use mlua::chunk::ChunkMode;
-use mlua::{Function, IntoLuaMulti, Lua, LuaOptions, MultiValue, StdLib, Table, Value};
+use mlua::{Function, IntoLuaMulti, Lua, LuaOptions, MultiValue, StdLib, Table, Value, ffi};
 use std::cell::RefCell;
+use std::ptr;
 use std::rc::Rc;
 
 /// How deep a table may be nested that is taken out of a state.
@@ -17,6 +19,8 @@ const MAX_DEPTH: usize = 32;
 pub struct Sandbox {
     name: String,
     lua: Lua,
+    /// The main state, which lives as long as `lua`.
+    state: *mut ffi::lua_State,
     limits: Limits,
 }
 
@@ -32,18 +36,22 @@ impl Sandbox {
         allow_io: bool,
         console: &Rc<RefCell<Console>>,
     ) -> Result<Self, ChiselError> {
-        let mut libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
+        // Without JIT there is no compiler, whose code would not look for the watchdog's hook; FFI is the whole of memory.
+        let mut libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS | StdLib::BIT;
         if allow_io {
             libraries |= StdLib::IO;
         }
-        let make = || -> mlua::Result<Lua> {
+        let make = || -> mlua::Result<_> {
             let lua = Lua::new_with(libraries, LuaOptions::new())?;
             library::install(&lua, allow_io, console)?;
             limits.apply(&lua)?;
-            Ok(lua)
+            let mut main = ptr::null_mut();
+            // SAFETY: the address of the state is taken and nothing done with it.
+            unsafe { lua.exec_raw::<()>((), |state| main = state) }?;
+            Ok((lua, main))
         };
-        let lua = make().map_err(|e| ChiselError::from_lua(name, "setup", &e))?;
-        Ok(Self { name: name.to_owned(), lua, limits })
+        let (lua, state) = make().map_err(|e| ChiselError::from_lua(name, "setup", &e))?;
+        Ok(Self { name: name.to_owned(), lua, state, limits })
     }
 
     pub fn name(&self) -> &str {
@@ -64,7 +72,7 @@ impl Sandbox {
     /// # Errors
     /// Syntax errors, errors that it raises, and calls that exceed a limit.
     pub fn run(&self, source: &[u8]) -> Result<MultiValue, ChiselError> {
-        self.limits.begin_call();
+        let _call = self.watch();
         self.lua
             .load(source)
             .set_name(format!("={}.lua", self.name))
@@ -83,8 +91,15 @@ impl Sandbox {
     /// # Errors
     /// Those that the function raises.
     pub fn call(&self, function: &Function, args: impl IntoLuaMulti) -> mlua::Result<Value> {
-        self.limits.begin_call();
+        let _call = self.watch();
         function.call(args)
+    }
+
+    /// Watches a call until what is returned is dropped.
+    #[inline]
+    fn watch(&self) -> Call {
+        // SAFETY: the state lives as long as `self`, which the caller borrows for the call.
+        unsafe { Call::begin(self.state, self.limits.time) }
     }
 }
 
@@ -190,12 +205,46 @@ mod tests {
     fn endless_loops_end() {
         for source in [
             "while true do end",
-            "while true do pcall(function() while true do end end) end",
-            "local c = coroutine.wrap(function() while true do end end) while true do pcall(c) end",
-            "setmetatable(_G, {__index = function() while true do end end}) local x = y",
+            "repeat until false",
+            "::again:: goto again",
             "for i = 1, 1e18 do end",
+            "for _ in function() return 1 end do end",
+            "local function f() return f() end f()",
+            "local function f() f() end while true do pcall(f) end",
+            "local n = 0 while true do n = (n * 3 + 1) % 7 end",
+            "while true do pcall(error) end",
+            "while true do pcall(function() while true do end end) end",
+            "xpcall(function() while true do end end, function() while true do end end)",
+            "while true do xpcall(error, function() while true do end end) end",
+            "local c = coroutine.wrap(function() while true do end end) while true do pcall(c) end",
+            "while true do coroutine.wrap(function() coroutine.yield() end)() end",
+            "setmetatable(_G, {__index = function() while true do end end}) local x = y",
+            "error(setmetatable({}, {__tostring = function() while true do end end}))",
+            "print(setmetatable({}, {__tostring = function() while true do end end}))",
+            "table.sort({1, 2, 3}, function() while true do end end)",
+            "('x'):gsub('x', function() while true do end end)",
+            "load(function() while true do end end)",
+            "load('while true do end')()",
+            "return (('a'):rep(40)):find(('a?'):rep(40) .. 'b')",
+            "return (('a'):rep(1e6)):find('.-.-b')",
+            "for _ in (('a'):rep(1e6)):gmatch('a*a*b') do end",
+            "return (('a'):rep(1e6)):gsub('a*a*b', '')",
+            "while true do pcall(string.rep, 'x', 1e9) end",
+            "while true do collectgarbage() end",
         ] {
-            assert!(message(source).contains("took too long"), "{source}: {}", message(source));
+            let message = message(source);
+            let ended = ["took too long", "error in error handling"].iter().any(|why| message.contains(why));
+            assert!(ended, "{source}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_state_goes_on_after_a_call_that_took_too_long() {
+        let sandbox = sandbox();
+        for _ in 0..2 {
+            let error = sandbox.run(b"while true do end").unwrap_err().to_string();
+            assert!(error.contains("took too long"), "{error}");
+            assert!(sandbox.run(b"local n = 0 for i = 1, 1e5 do n = n + i end").is_ok());
         }
     }
 
@@ -203,12 +252,16 @@ mod tests {
     fn memory_ends() {
         for source in [
             "local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end",
+            "local t = {} for i = 1, 1e9 do t[i] = i end",
+            "local t = {} for i = 1, 1e9 do t[i] = coroutine.create(function() end) end",
             "local s = 'x' while true do s = s .. s end",
+            "local s = 'x' while true do s = s:gsub('x', 'xx') end",
             "return ('x'):rep(1e9)",
+            "load(function() return ('x'):rep(1e5) end)",
         ] {
             let message = message(source);
             assert!(
-                message.contains("not enough memory") || message.contains("took too long"),
+                ["not enough memory", "took too long", "too large"].iter().any(|why| message.contains(why)),
                 "{source}: {message}"
             );
         }
@@ -226,9 +279,15 @@ mod tests {
             "loadfile('/etc/passwd')()",
             "package.loadlib('libc.so.6', '*')",
             "debug.getregistry()",
+            "jit.on()",
+            "ffi.C.getpid()",
+            "require 'ffi'",
+            "require 'string.buffer'",
+            "package.preload.ffi()",
             "string.dump(print)",
             "newproxy(true)",
-            "assert(loadstring('\\27Lua'))()",
+            "assert(loadstring('\\27LJ\\2'))()",
+            "assert(load(function() local done = sent sent = true return not done and '\\27LJ\\2' or nil end))()",
             "assert(load(function() return nil end))() error('nothing loaded')",
         ] {
             let sandbox = sandbox();
@@ -239,15 +298,60 @@ mod tests {
     #[test]
     fn patterns_cannot_exhaust_the_stack() {
         let source = "return (('a'):rep(300000)):find(('a?'):rep(300000))";
-        assert!(message(source).contains("pattern too long"), "{}", message(source));
+        assert!(message(source).contains("pattern too complex"), "{}", message(source));
+    }
+
+    #[test]
+    fn texts_are_searched_as_lua_does() {
+        let source = b"
+            local function is(expected, ...)
+              local got = {}
+              for i = 1, select('#', ...) do got[i] = tostring((select(i, ...))) end
+              got = table.concat(got, ' ')
+              assert(got == expected, got .. ' instead of ' .. expected)
+            end
+            is('3 4', ('hello'):find('l+'))
+            is('nil', ('hello'):find('^l'))
+            is('4 4', ('hello'):find('l', -2))
+            is('1 0', ('hello'):find(''))
+            is('6 5', ('hello'):find('', 6))
+            is('6 5', ('hello'):find('', 7))
+            is('2 2', ('a.b'):find('.', 2, true))
+            is('1 7 key val', ('key=val'):find('(%w+)=(%w+)'))
+            is('key val', ('key=val'):match('(%w+)=(%w+)'))
+            is('=', ('key=val'):match('%p'))
+            is('3', ('hello'):match('()ll'))
+            is('nil', ('hello'):match('x'))
+            is('2 2', string.find(52, '2'))
+            local words = {}
+            for k, v in ('a=1, b=2'):gmatch('(%w)=(%w)') do words[#words + 1] = k .. v end
+            is('a1 b2', unpack(words))
+            local n = 0
+            for _ in ('abc'):gmatch('') do n = n + 1 end
+            is('4', n)
+            is('hexxo 2', ('hello'):gsub('l', 'x'))
+            is('hexlo 1', ('hello'):gsub('l', 'x', 1))
+            is('-a-b- 3', ('ab'):gsub('', '-'))
+            is('<h>ello 1', ('hello'):gsub('^.', '<%0>'))
+            is('b a% 1', ('a b'):gsub('(%w) (%w)', '%2 %1%%'))
+            is('1 x 2', ('a b'):gsub('%w', { a = 1, b = 'x' }))
+            is('A b 2', ('a b'):gsub('%w', function(w) return w == 'a' and 'A' end))
+            is('12abc12 2', ('xabcx'):gsub('x', 12))
+            is(('y'):rep(5000) .. ' 5000', (('x'):rep(5000)):gsub('x', 'y'))
+            for _, wrong in ipairs({ '[a', '%', '(x', '%1' }) do assert(not pcall(string.find, 'x', wrong)) end
+            assert(not pcall(string.gsub, 'x', 'x', '%2'))
+            assert(not pcall(string.gsub, 'x', 'x', function() return {} end))
+            assert(not pcall(string.gsub, 'x', 'x'))";
+        let searched = sandbox().run(source);
+        assert!(searched.is_ok(), "{searched:?}");
     }
 
     #[test]
     fn what_chisels_expect_of_luajit_is_there() {
         let sandbox = sandbox();
-        let source = "return string.format('%s %s %d %.2f%%', nil, true, 3.7, 1.625), bit.band(0xff, 0x1f), ('').rep('', 1e9), ('GET /a b'):match('^%u+ (%g+)'), ('a=b'):match('[%g]+')";
+        let source = "return string.format('%s %s %d %.2f%%', nil, true, 3.7, 1.625), bit.band(0xff, 0x1f), #('').rep('', 1e9), ('GET /a b'):match('^%u+ (%g+)'), ('a=b'):match('[%g]+')";
         let values = sandbox.run(source.as_bytes()).unwrap();
         let texts: Vec<String> = values.iter().map(|v| v.to_string().unwrap()).collect();
-        assert_eq!(texts, ["nil true 3 1.63%", "31", "", "/a", "a=b"]);
+        assert_eq!(texts, ["nil true 3 1.63%", "31", "0", "/a", "a=b"]);
     }
 }
