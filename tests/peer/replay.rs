@@ -56,11 +56,10 @@ fn work(syscalls: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether a recording is to show the line as the run did. Notes about containers are events only in a file, and of
-/// the first switch on each CPU the run knows the switch before, which no file has.
+/// Whether a recording is to show the line as the run did. Notes about containers are events only in a file.
 fn compares(line: &[u8]) -> bool {
     let ty = line.split(|b| *b == b' ').nth(1);
-    ty.is_some_and(|ty| ty != b"container" && ty != b"switch")
+    ty.is_some_and(|ty| ty != b"container")
 }
 
 /// The beginning of a long line, and what stands where it begins to differ from `other`.

@@ -53,7 +53,6 @@ pub(super) fn make(
         last_ts: source.last_ts(),
         first_event_ts: clock.first_ts,
         previous_event_ts: clock.previous_ts,
-        switches: clock.switches.clone(),
         ended: inspector.state.ended().collect(),
         places: places(&inspector.state),
         live_threads: live_threads(&inspector.state),
@@ -138,7 +137,6 @@ pub(super) fn restore(
     inspector.resume(Clock {
         first_ts: checkpoint.first_event_ts,
         previous_ts: checkpoint.previous_event_ts,
-        switches: checkpoint.switches.clone(),
     });
     Ok(())
 }

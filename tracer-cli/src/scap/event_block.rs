@@ -3,6 +3,7 @@
 use super::block::{self, EventKind};
 use super::compat;
 use super::damage::Fault;
+use super::write_event::{COMPANION, STATE_ONLY};
 use crate::event::EventBits;
 use crate::param_slots::MAX_PARAMS;
 use crate::schema::{EventFlags, EventType, tables};
@@ -10,9 +11,6 @@ use crate::schema::{EventFlags, EventType, tables};
 /// Bytes before the lengths of the parameters, in version 1 without the number of parameters.
 const HEADER: usize = 26;
 const HEADER_V1: usize = 22;
-
-/// Flag of a block: the event is for the state only.
-const STATE_ONLY: u32 = 1;
 
 /// What the lengths of an event depend on. The rows of the schema are far larger, and every event
 /// would fetch another one.
@@ -70,15 +68,27 @@ pub(super) fn own_param(body: &[u8], kind: EventKind, wanted: u16) -> Option<&[u
     rest.get(..usize::from(u16::from_le_bytes(*len)))
 }
 
+/// Whether the event in the body of a block repeats another one for older readers.
+#[cold]
+pub(super) fn is_companion(body: &[u8], kind: EventKind) -> bool {
+    let flags = body.get(2..).and_then(|flags| flags.first_chunk());
+    kind.flags && flags.is_some_and(|flags| u32::from_le_bytes(*flags) & COMPANION != 0)
+}
+
 impl Parsed {
-    /// Reads the body of an event block; `None` for an event of a type that the schema does not know.
+    /// Reads the body of an event block; `None` for an event of a type that the schema does not know, and for
+    /// [companions](is_companion).
     #[inline(always)]
     pub fn read(body: &[u8], kind: EventKind) -> Result<Option<Self>, Fault> {
         let (cpu, rest) = body.split_first_chunk::<2>().ok_or(CUT_HEADER)?;
         let mut bits = EventBits::empty();
         let event = if kind.flags {
             let (flags, rest) = rest.split_first_chunk::<4>().ok_or(CUT_HEADER)?;
-            bits.set(EventBits::STATE_ONLY, u32::from_le_bytes(*flags) & STATE_ONLY != 0);
+            let flags = u32::from_le_bytes(*flags);
+            if flags & COMPANION != 0 {
+                return Ok(None);
+            }
+            bits.set(EventBits::STATE_ONLY, flags & STATE_ONLY != 0);
             rest
         } else {
             rest

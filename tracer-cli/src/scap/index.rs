@@ -36,9 +36,9 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 /// Magic number of the records: one of the sixteen of skippable frames.
 const MAGIC: u32 = 0x184D_2A5C;
 /// Of every record; with the version of the format.
-const NAME: [u8; 8] = *b"TRCRIDX\x01";
+const NAME: [u8; 8] = *b"TRCRIDX\x02";
 /// Ends the contents.
-const TRAILER: [u8; 8] = *b"TRCREND\x01";
+const TRAILER: [u8; 8] = *b"TRCREND\x02";
 /// Bytes before the record itself.
 const HEAD: usize = 8 + NAME.len() + 4 + 1;
 /// Bytes at the end of the contents.
@@ -105,8 +105,6 @@ pub struct Checkpoint {
     /// Time of the first event of the capture, and of the one before, as the state has them.
     pub first_event_ts: Option<u64>,
     pub previous_event_ts: Option<u64>,
-    /// Time of the last switch on each CPU.
-    pub switches: Vec<u64>,
     /// Threads that ended lately, with their times, the last one at the end.
     pub ended: Vec<(i64, u64)>,
     /// Threads that are elsewhere than their control groups say: the id of the container, `None` on the host.

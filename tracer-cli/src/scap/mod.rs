@@ -17,6 +17,7 @@ mod block;
 mod body;
 mod checkpoint;
 mod chunks;
+mod companion;
 mod compat;
 mod damage;
 mod event_block;

@@ -18,6 +18,7 @@
 //!   4 or 6 (u8), address, port u16.
 //! * Texts (3): tid i64, then name, first argument, path of the program, current directory and root directory, arguments, environment and control
 //!   groups (u16 length each), of threads that have longer ones than the standard lists may have.
+//! * Switches (4): time of the last switch on each CPU u64, 0 where none is known.
 
 use super::body::Body;
 use super::damage::Fault;
@@ -41,6 +42,7 @@ const VERSION: u16 = 1;
 const THREAD: u8 = 1;
 const FD: u8 = 2;
 const TEXTS: u8 = 3;
+const SWITCHES: u8 = 4;
 const NO_TYPE: u16 = u16::MAX;
 
 /// Flags that the standard list has.
@@ -66,15 +68,27 @@ mod bit {
     pub const RENAMED: u8 = 128;
 }
 
-/// Appends the blocks about `threads`, all or those that need it, with a call of `full` between two
+/// Appends the blocks about CPUs and `threads`, all or those that need it, with a call of `full` between two
 /// blocks.
 pub(super) fn append<E>(
     out: &mut Vec<u8>,
+    state: &State,
     threads: &[&Thread],
     all: bool,
     redaction: &Redaction,
     mut full: impl FnMut(&mut Vec<u8>) -> Result<(), E>,
 ) -> Result<(), E> {
+    if !state.switches.is_empty() {
+        let block = begin_block(out, CODE);
+        put_u16(out, VERSION);
+        let entry = begin_entry(out);
+        out.push(SWITCHES);
+        for time in &state.switches {
+            put_u64(out, *time);
+        }
+        end_entry(out, entry);
+        end_block(out, block);
+    }
     let mut left = threads
         .iter()
         .filter(|thread| {
@@ -233,6 +247,12 @@ pub(super) fn read(body: &mut Body<'_>, state: &mut State) -> Result<(), Fault> 
         match entry.u8("kind of an entry")? {
             THREAD => read_thread(&mut entry, state)?,
             TEXTS => read_texts(&mut entry, state)?,
+            SWITCHES => {
+                state.switches.clear();
+                while entry.left() >= 8 && state.switches.len() <= usize::from(u16::MAX) {
+                    state.switches.push(entry.u64("time")?);
+                }
+            }
             FD => {
                 let (tid, number, info) = read_fd(&mut entry)?;
                 // One that the list of fds did not have is not added: the list knows how many are allowed.

@@ -180,10 +180,12 @@ impl CaptureSource {
             match kind {
                 Kind::Event(event) => {
                     let body = self.whole(kind, len)?;
+                    let is_companion = event_block::is_companion(body, event);
                     let parsed = Parsed::read(body, event).map_err(|fault| self.damaged(kind, fault))?;
                     self.lent = len as usize;
                     match parsed {
                         Some(parsed) => return Ok(Found::Event(parsed)),
+                        None if is_companion => self.input.advance(std::mem::take(&mut self.lent)),
                         None => {
                             if let Some(amendment) = self.amendment(kind, event)? {
                                 return Ok(Found::Amendment(amendment));

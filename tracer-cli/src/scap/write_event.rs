@@ -10,24 +10,33 @@ const HEADER: usize = 26;
 /// Longest block that may have a code that is not for large events.
 const MAX_SMALL: usize = 65536 + 8;
 /// Flag of a block: the event is for the state only.
-const STATE_ONLY: u32 = 1;
+pub(super) const STATE_ONLY: u32 = 1;
+/// … and says for others once more what tracer knows already. No other reader looks at this bit.
+pub(super) const COMPANION: u32 = 1 << 31;
 /// No reader knows events of this type; all leave them out.
 const NO_TYPE: u16 = u16::MAX;
 
 /// Appends the block of an event; one that is `state_only` is not shown by readers.
 #[inline]
 pub(super) fn append(out: &mut Vec<u8>, event: &Event<'_>, state_only: bool) {
+    append_flagged(out, event, if state_only { STATE_ONLY } else { 0 });
+}
+
+/// As [`append`], with the flags of the block.
+#[inline]
+pub(super) fn append_flagged(out: &mut Vec<u8>, event: &Event<'_>, flags: u32) {
+    let has_flags = flags != 0;
     let is_wide = event.info().flags.contains(EventFlags::LARGE_PAYLOAD);
     let most = if is_wide { u32::MAX as usize } else { usize::from(u16::MAX) };
     let width = if is_wide { 4 } else { 2 };
     let data: usize = event.params.iter().map(|param| param.len().min(most)).sum();
     let len = HEADER + event.params.len() * width + data;
 
-    let flags = if state_only { 4 } else { 0 };
-    let padded = (8 + 2 + flags + len).next_multiple_of(4);
+    let flags_len = if has_flags { 4 } else { 0 };
+    let padded = (8 + 2 + flags_len + len).next_multiple_of(4);
     let option = if event.unreadable == 0 { 0 } else { compat::OPTION_LEN };
     let total = padded + option + 4;
-    let code = match (state_only, is_wide || total > MAX_SMALL) {
+    let code = match (has_flags, is_wide || total > MAX_SMALL) {
         (false, false) => code::EVENT,
         (true, false) => code::EVENT_FLAGS,
         (false, true) => code::EVENT_LARGE,
@@ -38,8 +47,8 @@ pub(super) fn append(out: &mut Vec<u8>, event: &Event<'_>, state_only: bool) {
     out.extend_from_slice(&code.to_le_bytes());
     out.extend_from_slice(&(total as u32).to_le_bytes());
     out.extend_from_slice(&event.cpu.to_le_bytes());
-    if state_only {
-        out.extend_from_slice(&STATE_ONLY.to_le_bytes());
+    if has_flags {
+        out.extend_from_slice(&flags.to_le_bytes());
     }
     out.extend_from_slice(&header(event.ts, event.tid, len, event.ty.0, event.params.len()));
     for param in event.params {

@@ -118,7 +118,7 @@ fn append_texts<E>(
         end_block(out, block);
         full(out)?;
     }
-    own_block::append(out, &threads, is_exact, redaction, &mut full)?;
+    own_block::append(out, state, &threads, is_exact, redaction, &mut full)?;
     // Readers look for notes about containers behind the lists, all in a row.
     for container in state.containers.iter() {
         let which = if is_exact { Notes::All } else { Notes::Told };

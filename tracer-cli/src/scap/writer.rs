@@ -5,6 +5,7 @@
 //! whatever ends it, the file ends with a whole frame. Frames are made and written by a thread of
 //! their own.
 
+use super::companion;
 use super::compat;
 use super::flight_ring::{RingSize, SEGMENTS};
 use super::frame_file::FrameFile;
@@ -414,6 +415,9 @@ fn encode(blocks: &mut Vec<u8>, event: &Event<'_>, state_only: bool, exit_only: 
             let params = params.get(..event.params.len()).unwrap_or(&params);
             write_event::append(blocks, &Event { params, ..*event }, state_only);
         }
+    }
+    if !exit_only {
+        companion::append(blocks, event);
     }
 }
 

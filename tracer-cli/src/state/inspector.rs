@@ -54,8 +54,6 @@ pub struct Clock {
     pub first_ts: Option<u64>,
     /// Of the event before.
     pub previous_ts: Option<u64>,
-    /// Of the last switch on each CPU.
-    pub switches: Vec<u64>,
 }
 
 impl Default for Inspector {
@@ -100,7 +98,6 @@ impl Inspector {
         self.state = State::default();
         self.deferred = Deferred::default();
         self.amendment = None;
-        self.clock.switches.clear();
     }
 
     /// Forgets everything: what comes next has nothing to do with what came before.
@@ -383,10 +380,10 @@ impl Inspector {
     /// CPU time of what a switch event takes off its CPU, since the switch before.
     fn slice(&mut self, event: &Event<'_>) -> u64 {
         let cpu = usize::from(event.cpu);
-        if self.clock.switches.len() <= cpu {
-            self.clock.switches.resize(cpu + 1, 0);
+        if self.state.switches.len() <= cpu {
+            self.state.switches.resize(cpu + 1, 0);
         }
-        let before = self.clock.switches.get_mut(cpu).map_or(0, |at| std::mem::replace(at, event.ts));
+        let before = self.state.switches.get_mut(cpu).map_or(0, |at| std::mem::replace(at, event.ts));
         if before == 0 { 0 } else { event.ts.saturating_sub(before) }
     }
 

@@ -54,6 +54,8 @@ pub struct State {
     pub counts: StateCounts,
     /// Local addresses, to tell the local end of a connection from the remote one.
     pub local_addresses: Vec<IpAddr>,
+    /// Time of the last switch on each CPU, ns since the epoch; 0 where none is known.
+    pub switches: Vec<u64>,
 }
 
 /// The machine that events come from.
