@@ -6,6 +6,7 @@ mod default_output;
 mod fields;
 mod filter_text;
 mod filters;
+mod older_reader;
 mod options;
 mod recording;
 mod records;
@@ -13,6 +14,7 @@ mod replay;
 mod rules;
 mod situation;
 mod sysdig;
+mod workload;
 
 fn main() {
     let mut trials = Vec::new();
@@ -21,6 +23,7 @@ fn main() {
     trials.extend(fields::trials());
     trials.extend(filters::trials());
     trials.extend(options::trials());
+    trials.extend(older_reader::trials());
     trials.extend(recording::trials());
     trials.extend(replay::trials());
     tracer_tests::run(trials);

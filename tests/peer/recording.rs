@@ -1,12 +1,11 @@
 //! What tracer writes, tracer and sysdig read.
 
-use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use tracer_tests::programs::{Scratch, compile, run_silent};
+use tracer_tests::programs::{Scratch, run_silent};
 use tracer_tests::tracer::{Tracer, binary};
 use tracer_tests::{Completion, Needs, Trial, live};
 
@@ -15,7 +14,6 @@ use crate::sysdig::{captures, name_of, sysdig, tracer, without_number};
 const CODECS: [&str; 3] = ["none", "gzip", "zstd"];
 
 pub fn trials() -> Vec<Trial> {
-    const LIVE: &[Needs] = &[Needs::Root, Needs::Program("sysdig"), Needs::Program("gcc")];
     vec![
         live("recording::captures written again read the same", &[], written_again),
         live("recording::parts read as the whole", &[], parts),
@@ -24,7 +22,6 @@ pub fn trials() -> Vec<Trial> {
             &[Needs::Program("sysdig")],
             sysdig_reads_again,
         ),
-        live("recording::sysdig reads live recordings", LIVE, sysdig_reads_live),
         live("recording::filters choose what is written", &[], filtered),
         live("recording::what a filter keeps reads as before", &[], self_contained),
         live("recording::secrets are replaced", &[], redacted),
@@ -147,95 +144,6 @@ fn sysdig_reads_again() -> Result<Completion> {
         }
     }
     Ok(Completion::Completed)
-}
-
-/// Names of the events whose types sysdig 0.29.3 does not know: it leaves them out.
-fn new_events() -> Result<HashSet<String>> {
-    const FIRST_NEW_TYPE: usize = 336;
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/events.json");
-    let rows: serde_json::Value = serde_json::from_slice(&std::fs::read(path)?)?;
-    let rows = rows.get("events").unwrap_or(&rows).as_array().context("data/events.json")?;
-    let names = rows.iter().skip(FIRST_NEW_TYPE).filter_map(|row| row.get("name")?.as_str());
-    Ok(names.map(str::to_owned).collect())
-}
-
-/// Time, thread, direction and name of the event of a default line. What else there is depends on events that the older
-/// program does not know.
-fn event_of(line: &[u8]) -> Result<(String, String)> {
-    let line = String::from_utf8_lossy(line);
-    let line = without_number(line.as_bytes());
-    let line = String::from_utf8_lossy(line);
-    let parse = || {
-        let time = line.split(' ').next()?;
-        let at = [" > ", " < "].iter().filter_map(|mark| line.find(mark)).min()?;
-        let (who, what) = line.split_at(at);
-        let thread = who.rsplit('(').next()?;
-        let mut words = what.split(' ').skip(1);
-        Some((format!("{time} ({thread} {}", words.next()?), words.next()?.to_owned()))
-    };
-    parse().with_context(|| format!("no event: {line}"))
-}
-
-fn sysdig_reads_live() -> Result<Completion> {
-    let syscalls = compile("syscalls", "tr-recorded", &[])?;
-    let new = new_events()?;
-    ensure!(new.contains("dup3") && !new.contains("read"), "data/events.json: types are not in order");
-    for options in [&["--compress", "none"][..], &["-z"]] {
-        let scratch = Scratch::new("live")?;
-        let capture = scratch.path().join("capture");
-        record(&capture, options, &syscalls, &scratch)?;
-
-        let theirs = sysdig(&capture, &[])?.with_context(|| format!("{options:?}: sysdig fails"))?;
-        let ours = tracer(&capture, &[])?;
-        let mut left: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for line in &ours {
-            let (event, name) = event_of(line)?;
-            left.entry(event).or_default().push(name);
-        }
-        for line in &theirs {
-            let (event, name) = event_of(line)?;
-            let names = left.get_mut(&event).filter(|names| !names.is_empty());
-            let found = names.with_context(|| format!("only sysdig: {event} {name}"))?.remove(0);
-            let is_same = match name.as_str() {
-                // Calls that are newer than sysdig; and one that it has the name of another for.
-                "<unknown>" => true,
-                "sigreturn" => found == "rt_sigreturn",
-                name => found == name,
-            };
-            ensure!(is_same, "{event}: sysdig {name}, tracer {found}");
-        }
-        for (event, names) in &left {
-            for name in names {
-                ensure!(new.contains(name), "only tracer: {event} {name}");
-            }
-        }
-        ensure!(theirs.len() * 2 > ours.len(), "{} of {} lines", theirs.len(), ours.len());
-        ensure!(
-            ours.iter().any(|line| String::from_utf8_lossy(line).contains(" tr-recorded (")),
-            "no workload"
-        );
-    }
-    Ok(Completion::Completed)
-}
-
-/// Records files, forks, sockets and failing calls.
-fn record(capture: &Path, options: &[&str], syscalls: &Path, scratch: &Scratch) -> Result<()> {
-    let mut arguments = vec!["-w", text(capture)?];
-    arguments.extend_from_slice(options);
-    let recorder = Tracer::start(&arguments)?;
-    wait_for(capture)?;
-    let folder = scratch.path().join("work");
-    std::fs::create_dir(&folder)?;
-    run_silent(Command::new(syscalls).arg(&folder))?;
-    run_silent(
-        Command::new("/bin/sh").args(["-c", "ls /absent; echo a | cat; for i in 1 2 3; do /bin/true; done"]),
-    )?;
-    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-    drop(std::net::TcpStream::connect(listener.local_addr()?)?);
-    drop(listener.accept()?);
-    let output = recorder.finish()?;
-    ensure!(output.code == 0, "{}", output.stderr);
-    Ok(())
 }
 
 /// Waits until there is something in the file.

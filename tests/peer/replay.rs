@@ -16,6 +16,7 @@ use tracer_tests::{Completion, Needs, Trial, live};
 
 use crate::recording::{SHOWN, text, wait_for};
 use crate::sysdig::tracer;
+use crate::workload::work;
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -28,32 +29,6 @@ pub fn trials() -> Vec<Trial> {
 /// A number from the environment, for longer runs than those of every day.
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
-}
-
-/// Files, forks, sockets, pipes, signals, threads, failing calls and all the calls of a program made for it.
-fn work(syscalls: &Path, folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder)?;
-    run_silent(Command::new(syscalls).arg(folder))?;
-    let script = "ls /absent; ls -l /usr/bin /etc; echo a | cat | sort; for i in 1 2 3; do /bin/true; done; cd /tmp; \
-        (sleep 5 & kill $!; wait); exec env A=b printenv A";
-    run_silent(Command::new("/bin/sh").args(["-c", script]))?;
-    for address in ["127.0.0.1:0", "[::1]:0"] {
-        // A machine without IPv6 does less.
-        let Ok(listener) = std::net::TcpListener::bind(address) else { continue };
-        let client = std::net::TcpStream::connect(listener.local_addr()?)?;
-        let (server, _) = listener.accept()?;
-        std::io::Write::write_all(&mut &client, b"hello")?;
-        std::io::Read::read_exact(&mut &server, &mut [0; 5])?;
-    }
-    let datagrams = std::net::UdpSocket::bind("127.0.0.1:0")?;
-    datagrams.send_to(b"hello", datagrams.local_addr()?)?;
-    datagrams.recv(&mut [0; 5])?;
-    let (one, other) = std::os::unix::net::UnixDatagram::pair()?;
-    let thread = std::thread::spawn(move || one.send(b"hello"));
-    other.recv(&mut [0; 5])?;
-    let sent = thread.join().ok().context("a thread that panics")?;
-    ensure!(sent? == 5, "a short datagram");
-    Ok(())
 }
 
 /// Whether a recording is to show the line as the run did. Notes about containers are events only in a file.

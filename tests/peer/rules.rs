@@ -13,6 +13,8 @@ enum Relation {
     Pair(String, String),
     /// `text A → B`: the same with A and B in longer texts.
     Text(String, String),
+    /// `with A`: tracer's text has A in addition.
+    With(String),
     /// Sysdig's number has more bits than the 32 of the value.
     Low32,
     /// Sysdig repeats what it printed for the event before.
@@ -21,6 +23,8 @@ enum Relation {
     AtMost,
     /// Names of sockets within longer texts differ.
     SocketNames,
+    /// Names of fds of kinds that are newer than sysdig.
+    NewerKinds,
     /// Names of fds within longer texts are missing.
     NoFdNames,
     /// Tracer's text has more parameters at its end.
@@ -39,11 +43,13 @@ impl Relation {
             "the event before" => Relation::Before,
             "at most" => Relation::AtMost,
             "socket names" => Relation::SocketNames,
+            "newer kinds" => Relation::NewerKinds,
             "no fd names" => Relation::NoFdNames,
             "more parameters" => Relation::More,
-            _ => match text.strip_prefix("text ") {
-                Some(text) => pair(text).map(|(theirs, ours)| Relation::Text(theirs, ours))?,
-                None => pair(text).map(|(theirs, ours)| Relation::Pair(theirs, ours))?,
+            _ => match text.split_once(' ') {
+                Some(("text", text)) => pair(text).map(|(theirs, ours)| Relation::Text(theirs, ours))?,
+                Some(("with", text)) => Relation::With(text.to_string()),
+                _ => pair(text).map(|(theirs, ours)| Relation::Pair(theirs, ours))?,
             },
         })
     }
@@ -57,7 +63,11 @@ impl Relation {
             Relation::Before => theirs == before,
             Relation::AtMost => number(theirs).zip(number(ours)).is_some_and(|(theirs, ours)| ours <= theirs),
             Relation::More => ours.strip_prefix(theirs).is_some_and(|more| more.contains('=')),
-            Relation::Text(..) | Relation::SocketNames | Relation::NoFdNames => false,
+            Relation::Text(..)
+            | Relation::With(_)
+            | Relation::NewerKinds
+            | Relation::SocketNames
+            | Relation::NoFdNames => false,
         }
     }
 
@@ -65,7 +75,17 @@ impl Relation {
     fn rewrite(&self, text: &str, is_theirs: bool) -> String {
         match self {
             Relation::Text(a, b) if is_theirs => text.replace(a, b),
+            Relation::With(more) if !is_theirs => text.replace(more, ""),
             Relation::SocketNames => without_names(text, |kind| kind.starts_with(['4', '6'])),
+            Relation::NewerKinds => {
+                // bpf, io_uring, memfd, pidfd, epoll; in lists such as 3:b1 they are unsupported or unknown to sysdig.
+                const NEWER: [char; 5] = ['b', 'r', 'm', 'P', 'l'];
+                let text = without_names(text, |kind| kind.starts_with(NEWER));
+                NEWER
+                    .iter()
+                    .chain(&['X', '?'])
+                    .fold(text, |text, kind| text.replace(&format!(":{kind}"), ":"))
+            }
             Relation::NoFdNames => without_names(text, |_| true),
             _ => text.to_string(),
         }

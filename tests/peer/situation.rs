@@ -73,6 +73,9 @@ impl When {
 pub struct Situation(u32);
 
 impl Situation {
+    /// Of an event of which nothing special is known.
+    pub const PLAIN: Situation = Situation(1 << When::Always as u32);
+
     pub fn is(self, when: When) -> bool {
         self.0 & when.bit() != 0
     }

@@ -134,9 +134,7 @@ pub(super) fn restore(
         }
     }
     inspector.state.set_ended(checkpoint.ended.iter().copied());
-    inspector.resume(Clock {
-        first_ts: checkpoint.first_event_ts,
-        previous_ts: checkpoint.previous_event_ts,
-    });
+    inspector
+        .resume(Clock { first_ts: checkpoint.first_event_ts, previous_ts: checkpoint.previous_event_ts });
     Ok(())
 }

@@ -191,9 +191,14 @@ mod tests {
                 assert_eq!(info.params.len(), parts.len(), "{told:?}");
                 for (param, part) in info.params.iter().zip(parts) {
                     if let Param(i) = part {
-                        let is_id = |ty| matches!(ty, crate::schema::ParamType::Uid | crate::schema::ParamType::Gid);
+                        let is_id =
+                            |ty| matches!(ty, crate::schema::ParamType::Uid | crate::schema::ParamType::Gid);
                         let from = source.params[*i].ty;
-                        assert!(from == param.ty || is_id(from) && is_id(param.ty), "{told:?} {}", param.name);
+                        assert!(
+                            from == param.ty || is_id(from) && is_id(param.ty),
+                            "{told:?} {}",
+                            param.name
+                        );
                     }
                 }
             }
