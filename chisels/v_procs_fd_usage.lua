@@ -27,7 +27,7 @@ view_info = {
       description = "Most descriptors it may have open." },
     { name = "PCT", field = "proc.fdusage", colsize = 8, aggregation = "MAX",
       description = "Open descriptors in percent of the limit." },
-    { name = "The container this process belongs to.", field = "container.name", colsize = 20, tags = { "containers" },
+    { name = "Container", field = "container.name", colsize = 20, tags = { "containers" },
       description = "Container in which it happens." },
     { name = "Command", field = "proc.exeline", colsize = 0, aggregation = "MAX",
       description = "Command line." },

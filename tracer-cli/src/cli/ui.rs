@@ -9,6 +9,7 @@ use crate::filter::Filter;
 use crate::live::{LiveOptions, ProbeOptions};
 use crate::ui::app::{App, Settings};
 use crate::ui::catalog::Catalog;
+use crate::ui::remembered::Remembered;
 use crate::ui::view::{Kind, View};
 use crate::ui::watch::{From, Watch};
 use crate::ui::{self, rows::Format};
@@ -141,7 +142,20 @@ fn run(plan: Plan, surroundings: Surroundings) -> anyhow::Result<()> {
     let watch = Watch::start(plan.from)?;
     match plan.format {
         Some(format) => ui::rows::run(&mut app, &watch, &format, &STOP),
-        None => ui::run(&mut app, &watch, &STOP),
+        None => {
+            let place = Remembered::place();
+            let before = place.as_deref().map(Remembered::load).unwrap_or_default();
+            app.remember(before.clone());
+            ui::run(&mut app, &watch, &STOP)?;
+            match place.filter(|_| app.remembered != before) {
+                // What was seen does not depend on it.
+                Some(place) => app.remembered.save(&place).or_else(|e| {
+                    complain(&format!("{}: {e}", place.display()));
+                    Ok(())
+                }),
+                None => Ok(()),
+            }
+        }
     }
 }
 

@@ -7,10 +7,12 @@ use super::cell::{self, Cell};
 use super::drill::Level;
 use super::lines::LineMaker;
 use super::menu::Overlay;
+use super::remembered::Remembered;
+use super::slider::Slider;
 use super::spectrogram::Spectrogram;
 use super::text_screen::{About, TextScreen};
 use super::view::{Kind, View};
-use super::watch::{Order, Reading, Report, Request, Subject};
+use super::watch::{Order, Reading, Recording, Report, Request, Subject};
 use crate::filter::Filter;
 use crate::output::template::Template;
 use crate::source::SourceCounts;
@@ -22,8 +24,10 @@ use std::time::Duration;
 pub const HEAD: u16 = 3;
 pub const FOOT: u16 = 1;
 
-const DIG: &str = "*%evt.num %evt.time %evt.cpu %proc.name %thread.tid %evt.dir %evt.type %evt.info";
-const DIG_CONTAINERS: &str = "*%evt.num %evt.time %evt.cpu %container.name (%container.id) %proc.name \
+/// Before the line of an event in a spectrogram.
+const DIG_LATENCY: &str = "(latency=%evt.latency.human) (fd=%fd.name) ";
+const DIG: &str = "%evt.num %evt.time %evt.cpu %proc.name %thread.tid %evt.dir %evt.type %evt.info";
+const DIG_CONTAINERS: &str = "%evt.num %evt.time %evt.cpu %container.name (%container.id) %proc.name \
      (%thread.tid:%thread.vtid) %evt.dir %evt.type %evt.info";
 
 /// What the command line decided.
@@ -46,12 +50,14 @@ pub struct Settings {
 pub struct Size {
     pub width: u16,
     pub height: u16,
+    /// The line above the last one is the time slider.
+    pub has_slider: bool,
 }
 
 impl Size {
     /// Rows of a table or lines of a text that fit.
     pub fn page(self) -> usize {
-        usize::from(self.height.saturating_sub(HEAD + FOOT)).max(1)
+        usize::from(self.height.saturating_sub(HEAD + FOOT + u16::from(self.has_slider))).max(1)
     }
 }
 
@@ -117,8 +123,13 @@ pub struct App {
     pub(super) search: String,
     /// The capture that is being written.
     pub recorded: Option<Recorded>,
+    /// Which part of a capture is shown, while that is being chosen or is not all of it.
+    pub slider: Option<Slider>,
+    /// The slider has the keys.
+    pub slides: bool,
+    pub remembered: Remembered,
     number: u64,
-    requests: Vec<Request>,
+    pub(super) requests: Vec<Request>,
 }
 
 impl App {
@@ -145,6 +156,9 @@ impl App {
             effects: Vec::new(),
             search: String::new(),
             recorded: None,
+            slider: None,
+            slides: false,
+            remembered: Remembered::default(),
             number: 0,
             requests: Vec::new(),
         };
@@ -155,6 +169,93 @@ impl App {
     /// What the other thread is to be asked for.
     pub fn take_requests(&mut self) -> Vec<Request> {
         std::mem::take(&mut self.requests)
+    }
+
+    /// Takes what was remembered of earlier runs.
+    pub fn remember(&mut self, remembered: Remembered) {
+        self.remembered = remembered;
+        self.remembered.sort(&mut self.level);
+    }
+
+    /// Sorts by a column, the same one again in the other direction, and remembers it.
+    pub(super) fn sort_by(&mut self, column: usize) {
+        self.level.sort_by(column);
+        self.remembered.keep_sort(&self.level);
+        self.sort();
+    }
+
+    /// Shows another part of the capture, as the slider says; what is on the screen stays until it is there.
+    pub(super) fn watch_part(&mut self) {
+        self.settings.window = self.slider.as_ref().and_then(Slider::window);
+        match &self.screen {
+            Screen::Table => self.order_subject(Subject::Table(self.level.layout.clone())),
+            Screen::Spectrogram(_) => self.watch(),
+            Screen::Text(text) => {
+                let (about, mode, find) = (text.about, text.mode, text.find.clone());
+                let mut screen = TextScreen::new(about, false);
+                (screen.mode, screen.find) = (mode, find);
+                self.read_on(screen);
+            }
+        }
+    }
+
+    /// Gives the keys to the time slider, or takes them back.
+    pub(super) fn toggle_slider(&mut self) {
+        if self.settings.live {
+            self.message = Some("the time slider is for files".to_owned());
+            return;
+        }
+        self.slides = !self.slides;
+        if self.slides && self.slider.is_none() {
+            let reading = &self.progress.reading;
+            let whole = self.progress.whole.as_ref().unwrap_or(reading);
+            if whole.first_ts == 0 {
+                self.slides = false;
+                self.message = Some("nothing was read yet".to_owned());
+                return;
+            }
+            let part = self.settings.window.map(|_| (reading.first_ts, reading.last_ts));
+            self.slider = Some(Slider::new(whole.first_ts, whole.last_ts, part, whole.activity.clone()));
+        }
+        self.drop_whole_slider();
+    }
+
+    /// A slider that is not used and shows all there is needs no line.
+    pub(super) fn drop_whole_slider(&mut self) {
+        if !self.slides && self.slider.as_ref().is_some_and(|slider| slider.window().is_none()) {
+            self.slider = None;
+        }
+    }
+
+    /// Stops the reading of a capture. `false`: it is over already.
+    pub(super) fn stop_reading(&mut self) -> bool {
+        let is_reading = !self.settings.live && !self.progress.reading.is_over;
+        if is_reading {
+            self.requests.push(Request::StopReading);
+        }
+        is_reading
+    }
+
+    /// Writes the events of the selection to a capture: live those from now on, until [`Request::EndRecording`].
+    pub(super) fn record(&mut self, name: &str) {
+        match self.selection_filter() {
+            Ok(filter) => {
+                let (path, window) = (name.into(), self.settings.window);
+                self.requests.push(Request::Record(Box::new(Recording { path, filter, window })));
+            }
+            Err(e) => self.message = Some(e),
+        }
+    }
+
+    /// Shows the events of a rectangle of the spectrogram.
+    pub(super) fn read_rectangle(&mut self) {
+        let Screen::Spectrogram(spectrogram) = &mut self.screen else { return };
+        let rows = self.size.page();
+        let filter = spectrogram.take_rectangle(self.size.width, HEAD, rows, !self.settings.live);
+        let Some(filter) = filter else { return };
+        let level = self.level.narrowed(&filter);
+        self.go_to(level);
+        self.read(About::Dig);
     }
 
     /// Watches what the level says, from the beginning.
@@ -203,9 +304,7 @@ impl App {
     /// Opens the text screen for the selected row, or for all of the view.
     pub(super) fn read(&mut self, about: About) {
         let mut screen = TextScreen::new(about, self.settings.live);
-        if let Screen::Text(before) = &self.screen {
-            screen.mode = before.mode;
-        }
+        screen.mode = self.remembered.mode(about).unwrap_or(screen.mode);
         self.read_on(screen);
     }
 
@@ -216,7 +315,10 @@ impl App {
             About::Echo => LineMaker::data(mode),
             About::Dig => {
                 let template = if self.settings.containers { DIG_CONTAINERS } else { DIG };
-                Template::parse(template).ok().map(|template| LineMaker::events(template, mode))
+                let latency = if self.level.is_rectangle { DIG_LATENCY } else { "" };
+                Template::parse(&format!("*{latency}{template}"))
+                    .ok()
+                    .map(|template| LineMaker::events(template, mode))
             }
         };
         let Some(maker) = maker else { return };
@@ -244,7 +346,7 @@ impl App {
 
     /// Back from the text screen to the table.
     pub(super) fn close_text(&mut self) {
-        self.watch();
+        if self.level.is_rectangle { self.drill_up() } else { self.watch() }
     }
 
     /// Looks at the selected row through the next view.
@@ -265,7 +367,8 @@ impl App {
     }
 
     /// Goes to another level; Backspace comes back.
-    pub(super) fn go_to(&mut self, level: Level) {
+    pub(super) fn go_to(&mut self, mut level: Level) {
+        self.remembered.sort(&mut level);
         let before = std::mem::replace(&mut self.level, level);
         self.stack.push(before);
         self.watch();
@@ -308,9 +411,9 @@ impl App {
             }
             Report::Lines { number, lines, dropped } if number == current => {
                 let page = self.size.page();
-                if let Screen::Text(text) = &mut self.screen
-                    && !self.paused
-                {
+                if let Screen::Text(text) = &mut self.screen {
+                    // Nothing that happens during a pause is missing after it.
+                    text.follow &= !self.paused;
                     text.extend(lines, dropped, page);
                 }
             }

@@ -218,7 +218,7 @@ pub fn write_amount(n: f64, decimals: usize, out: &mut String) {
     let _ = write!(out, "{scaled:.decimals$}{}", letter.unwrap_or(&""));
 }
 
-/// A time in its largest unit: `820ns`, `1.82us`, `16ms`, `22.03s`, `3m05s`, `2h10m`.
+/// A time in its largest unit: `820ns`, `1.82us`, `16ms`, `22.03s`, from a minute on `3:05`, `2:10:00`.
 pub fn write_duration(ns: u64, out: &mut String) {
     const SECOND: u64 = 1_000_000_000;
     let small = |unit: u64, name: &str, out: &mut String| {
@@ -236,9 +236,12 @@ pub fn write_duration(ns: u64, out: &mut String) {
             write!(out, "{}.{:02}s", ns / SECOND, ns % SECOND / 10_000_000)
         }
         60_000_000_000..3_600_000_000_000 => {
-            write!(out, "{}m{:02}s", ns / (60 * SECOND), ns / SECOND % 60)
+            write!(out, "{}:{:02}", ns / (60 * SECOND), ns / SECOND % 60)
         }
-        _ => write!(out, "{}h{:02}m", ns / (3600 * SECOND), ns / (60 * SECOND) % 60),
+        _ => {
+            let (hours, rest) = (ns / (3600 * SECOND), ns / SECOND % 3600);
+            write!(out, "{hours}:{:02}:{:02}", rest / 60, rest % 60)
+        }
     };
 }
 
@@ -279,8 +282,8 @@ mod tests {
             (1_210_000, "1.21ms"),
             (999_999_999, "999ms"),
             (22_039_000_000, "22.03s"),
-            (185_000_000_000, "3m05s"),
-            (7_800_000_000_000, "2h10m"),
+            (185_000_000_000, "3:05"),
+            (7_800_000_000_000, "2:10:00"),
         ] {
             assert_eq!(duration(ns), shown);
         }

@@ -3,7 +3,8 @@
 use super::app::{App, FOOT, HEAD, Screen, Size};
 use super::cell;
 use super::lines::Tone;
-use super::menu::{Menu, Overlay, Prompt, Purpose};
+use super::menu::{Menu, Overlay, Prompt, Purpose, SaveAs};
+use super::slider::Slider;
 use super::spectrogram::{RANGES, Spectrogram, range_start};
 use super::text_screen::{About, MODES, TextScreen};
 use super::theme::{Depth, Theme};
@@ -15,6 +16,8 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use std::time::Duration;
 
+/// Below this width there is no room for what things are called.
+const NARROW: u16 = 60;
 /// Events that are later than this are worth a word.
 const NOTICEABLE_LAG: Duration = Duration::from_secs(1);
 
@@ -22,20 +25,21 @@ const NOTICEABLE_LAG: Duration = Duration::from_secs(1);
 pub fn draw(frame: &mut Frame<'_>, app: &mut App, theme: Theme) {
     let area = frame.area();
     let before = app.size;
-    app.size = Size { width: area.width, height: area.height };
+    app.size = Size { width: area.width, height: area.height, has_slider: app.slider.is_some() };
     if before.height != app.size.height
         && let Some(at) = app.selected_index()
     {
         // The selected row stays in view.
         app.select(at);
     }
-    if area.height < HEAD + FOOT + 1 || area.width < 10 {
+    let slider = u16::from(app.slider.is_some());
+    if area.height < HEAD + FOOT + slider + 1 || area.width < 10 {
         return;
     }
     let buffer = frame.buffer_mut();
     draw_title(app, theme, area, buffer);
     draw_source(app, theme, area, buffer);
-    let body = Rect { y: area.y + HEAD - 1, height: area.height - (HEAD - 1) - FOOT, ..area };
+    let body = Rect { y: area.y + HEAD - 1, height: area.height - (HEAD - 1) - FOOT - slider, ..area };
     match &app.screen {
         Screen::Table => table_screen::draw(app, theme, body, buffer),
         Screen::Text(text) => draw_text(text, theme, body, buffer),
@@ -43,6 +47,9 @@ pub fn draw(frame: &mut Frame<'_>, app: &mut App, theme: Theme) {
     }
     let foot = Rect { y: area.bottom() - 1, height: 1, ..area };
     draw_foot(app, theme, foot, buffer);
+    if let Some(slider) = &app.slider {
+        draw_slider(slider, app.slides, theme, Rect { y: area.bottom() - 2, height: 1, ..area }, buffer);
+    }
     match &app.overlay {
         Some(Overlay::Menu(menu)) => draw_menu(app, menu, theme, body, buffer),
         Some(Overlay::Page { title, lines, top }) => draw_page(title, lines, *top, theme, body, buffer),
@@ -85,44 +92,63 @@ fn draw_title(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
         _ => app.level.view.name.as_str(),
     };
     let selection = app.level.selection();
+    let (before, between) = if area.width < NARROW { ("", " · ") } else { ("Viewing: ", " For: ") };
     let pieces = [
-        ("Viewing: ", theme.label()),
+        (before, theme.label()),
         (name, theme.title()),
-        (" For: ", theme.label()),
+        (between, theme.label()),
         (&selection, theme.title()),
     ];
-    let x = write(buffer, area, area.x, &pieces);
+    write(buffer, area, area.x, &pieces);
     if app.paused {
-        write(buffer, area, x, &[("  ", Style::new()), ("PAUSED", theme.alarm())]);
+        write_right(buffer, area, "PAUSED", theme.alarm());
     }
+}
+
+/// Writes over the right end of a line.
+fn write_right(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
+    let width = text.chars().count() as u16 + 1;
+    let at = area.right().saturating_sub(width).max(area.x);
+    let place = Rect { x: at, width: area.right() - at, height: 1, ..area };
+    clear(buffer, place);
+    write(buffer, place, at, &[(" ", Style::new()), (text, style)]);
+}
+
+/// What is watched, and how far that is.
+fn source(app: &App) -> String {
+    let mut source = app.settings.source.clone();
+    let reading = &app.progress.reading;
+    if !app.settings.live {
+        source.push_str(&format!(" ({} evts, ", reading.events));
+        cell::write_duration(reading.last_ts.saturating_sub(reading.first_ts), &mut source);
+        match reading.share.filter(|_| !reading.is_over) {
+            _ if reading.is_stopped => source.push_str(", stopped"),
+            Some(share) => source.push_str(&format!(", {:.0}% read", (share * 100.0).min(100.0))),
+            None if !reading.is_over => source.push_str(", reading"),
+            None => {}
+        }
+        source.push(')');
+    }
+    source
 }
 
 fn draw_source(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let area = Rect { y: area.y + 1, height: 1, ..area };
-    let progress = &app.progress;
-    let mut source = app.settings.source.clone();
-    if !app.settings.live {
-        let mut span = String::new();
-        let reading = &progress.reading;
-        cell::write_duration(reading.last_ts.saturating_sub(reading.first_ts), &mut span);
-        let state = if reading.is_over { "" } else { ", reading" };
-        source.push_str(&format!(" ({} evts, {span}{state})", reading.events));
-    }
+    let source = source(app);
     let filter = app.level.filter_text(&app.settings.filter);
     let filter = if filter.is_empty() { "none" } else { &filter };
-    let pieces = [
-        ("Source: ", theme.label()),
-        (&source, Style::new()),
-        (" Filter: ", theme.label()),
-        (filter, Style::new()),
-    ];
-    write(buffer, area, area.x, &pieces);
+    let (before, between) = if area.width < NARROW { ("", " · ") } else { ("Source: ", " Filter: ") };
+    let pieces =
+        [(before, theme.label()), (&source, Style::new()), (between, theme.label()), (filter, Style::new())];
+    let end = write(buffer, area, area.x, &pieces);
+    if end >= area.right() {
+        write(buffer, area, area.right() - 1, &[("…", theme.label())]);
+    }
     if let Some(warning) = warning(app) {
-        let width = warning.chars().count() as u16 + 1;
-        let at = area.right().saturating_sub(width).max(area.x);
-        let place = Rect { x: at, width: area.right() - at, ..area };
-        clear(buffer, place);
-        write(buffer, place, at, &[(" ", Style::new()), (&warning, theme.alarm())]);
+        write_right(buffer, area, &warning, theme.alarm());
+    } else if let Some(recorded) = &app.recorded {
+        let text = format!("● {} events to {} (w ends it)", recorded.events, recorded.name);
+        write_right(buffer, area, &text, theme.alarm());
     }
 }
 
@@ -180,8 +206,7 @@ fn draw_spectrogram(spectrogram: &Spectrogram, theme: Theme, area: Rect, buffer:
     if peak == 0 {
         return;
     }
-    let height = usize::from(area.height.saturating_sub(1));
-    let first = spectrogram.lines.len().saturating_sub(height);
+    let first = spectrogram.first_seen(usize::from(area.height.saturating_sub(1)));
     let mut counts = vec![0u64; usize::from(area.width)];
     for (line, interval) in spectrogram.lines.iter().skip(first).enumerate() {
         counts.fill(0);
@@ -207,6 +232,46 @@ fn draw_spectrogram(spectrogram: &Spectrogram, theme: Theme, area: Rect, buffer:
             }
         }
     }
+    if let Some(((left, upper), (right, lower))) = spectrogram.rectangle() {
+        let place = Rect { x: left, y: upper, width: right - left + 1, height: lower - upper + 1 };
+        buffer.set_style(place.intersection(area), theme.rectangle());
+    }
+}
+
+/// The whole time of the capture with what happened when; what is not looked at is quiet.
+fn draw_slider(slider: &Slider, has_keys: bool, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    const LEVELS: [char; 9] = ['·', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let ((first, last), (from, to)) = (slider.extent(), slider.part());
+    let width = usize::from(area.width);
+    let sums = match &slider.activity {
+        Some(activity) => activity.columns(first, last, width),
+        None => vec![0.0; width],
+    };
+    let peak = sums.iter().copied().fold(1.0, f64::max);
+    let column = |ts: u64| ((ts - first) as f64 / (last - first) as f64 * width as f64) as usize;
+    let (left, right) = (column(from), column(to).max(column(from) + 1));
+    for (x, sum) in sums.iter().enumerate() {
+        let level = if *sum > 0.0 { 1 + (sum.ln_1p() / peak.ln_1p() * 7.0) as usize } else { 0 };
+        let style = if (left..right).contains(&x) { theme.chosen(has_keys) } else { theme.quiet() };
+        if let Some(cell) = buffer.cell_mut(Position { x: area.x + x as u16, y: area.y }) {
+            cell.set_char(LEVELS.get(level).copied().unwrap_or('█')).set_style(style);
+        }
+    }
+    let mut text = String::from(" +");
+    cell::write_duration(from - first, &mut text);
+    text.push_str(" … +");
+    cell::write_duration(to - first, &mut text);
+    text.push_str(if has_keys {
+        "  ←→ move  +- width  0 all  Enter keep  Esc all "
+    } else {
+        "  t to change "
+    });
+    if text.chars().count() + 10 < width {
+        // On the side where nothing is chosen.
+        let is_left = left + right > width;
+        let at = if is_left { area.x } else { area.right() - text.chars().count() as u16 };
+        write(buffer, area, at, &[(&text, theme.label())]);
+    }
 }
 
 fn draw_foot(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
@@ -216,6 +281,9 @@ fn draw_foot(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
     }
     let mut x = area.x;
     for (name, does, _) in pages::legend_keys(app) {
+        if usize::from(area.right() - x) < name.len() + does.len() {
+            break;
+        }
         x = write(buffer, area, x, &[(name, theme.key()), (does, theme.legend()), (" ", Style::new())]);
     }
     let (place, count) = match &app.screen {
@@ -300,6 +368,12 @@ fn draw_prompt(prompt: &Prompt, theme: Theme, area: Rect, buffer: &mut Buffer) -
         (Some(fault), _) => Some((format!("  {fault}"), theme.alarm())),
         (None, Purpose::Filter) => {
             Some(("  Enter: use it  F2: rows with a text  Esc: cancel".to_owned(), theme.label()))
+        }
+        (None, Purpose::Save(SaveAs::Table)) => {
+            Some(("  .csv .json: the table  .scap: the events of the selection".to_owned(), theme.label()))
+        }
+        (None, Purpose::Save(SaveAs::Text)) => {
+            Some(("  .scap: the events, otherwise the text".to_owned(), theme.label()))
         }
         (None, Purpose::Rows) => {
             Some(("  Enter: keep  F2: filter events  Esc: all rows".to_owned(), theme.label()))

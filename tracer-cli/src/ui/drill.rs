@@ -38,6 +38,8 @@ pub struct Level {
     pub shift: usize,
     /// Only rows with this text.
     pub find: String,
+    /// Of a spectrogram, for its events to be read.
+    pub is_rectangle: bool,
 }
 
 impl Level {
@@ -72,7 +74,18 @@ impl Level {
             top: 0,
             shift: 0,
             find: String::new(),
+            is_rectangle: false,
         })
+    }
+
+    /// The same with a condition more: a rectangle of a spectrogram.
+    pub fn narrowed(&self, filter: &str) -> Self {
+        let mut level = self.clone();
+        level.path.push(filter.to_owned());
+        level.chain.push(Part { filter: filter.to_owned(), child_only: false });
+        level.typed = level.typed.map(|typed| format!("({typed}) and ({filter})"));
+        level.is_rectangle = true;
+        level
     }
 
     /// The same selection in another view.

@@ -1,10 +1,11 @@
 //! What keys and the mouse do. The keys are those of csysdig; `j`, `k`, `g`, `G` and ctrl-d, ctrl-u move as in vi.
 
-use super::app::{App, Effect, HEAD, Screen};
+use super::app::{App, Effect, FOOT, HEAD, Screen};
 use super::menu::{Choice, Entry, Menu, Overlay, Prompt, Purpose, SaveAs};
 use super::pages;
 use super::text_screen::{About, MODES, TextScreen};
 use super::view::Kind;
+use super::watch::Request;
 use super::{export, table_screen};
 use crate::filter::Filter;
 use crossterm::event::{
@@ -30,6 +31,7 @@ impl App {
         }
         match self.overlay.take() {
             Some(overlay) => self.key_in_overlay(overlay, key, control),
+            None if self.slides && self.key_of_slider(key) => {}
             None => match self.screen {
                 Screen::Text(_) => self.key_in_text(key, control),
                 Screen::Table | Screen::Spectrogram(_) => self.key_in_table(key, control),
@@ -54,8 +56,37 @@ impl App {
                 self.paused = !self.paused;
             }
             KeyCode::Char('s') if control => self.ask_save(),
+            KeyCode::Char('t') => self.toggle_slider(),
             _ => return false,
         }
+        true
+    }
+
+    /// Keys while the time slider has them; `false`: it does not know this one.
+    fn key_of_slider(&mut self, key: KeyEvent) -> bool {
+        let Some(slider) = &mut self.slider else { return false };
+        let before = slider.part();
+        match key.code {
+            KeyCode::Left => slider.move_by(-1),
+            KeyCode::Right => slider.move_by(1),
+            KeyCode::PageUp => slider.move_by(-4),
+            KeyCode::PageDown => slider.move_by(4),
+            KeyCode::Home => slider.to_end(false),
+            KeyCode::End => slider.to_end(true),
+            KeyCode::Char('+' | '=') => slider.zoom(true),
+            KeyCode::Char('-') => slider.zoom(false),
+            KeyCode::Char('0') => slider.show_all(),
+            KeyCode::Enter | KeyCode::Char('t') => self.slides = false,
+            KeyCode::Esc => {
+                slider.show_all();
+                self.slides = false;
+            }
+            _ => return false,
+        }
+        if self.slider.as_ref().is_some_and(|slider| slider.part() != before) {
+            self.watch_part();
+        }
+        self.drop_whole_slider();
         true
     }
 
@@ -84,6 +115,9 @@ impl App {
             KeyCode::Esc if !self.level.find.is_empty() => {
                 self.level.find.clear();
                 self.sort();
+            }
+            KeyCode::Esc => {
+                self.stop_reading();
             }
             _ => {}
         }
@@ -174,8 +208,7 @@ impl App {
         let Some(nth) = SIGNS.find(sign) else { return };
         let mut shown = self.level.layout.columns.iter().enumerate().filter(|(_, column)| column.is_shown);
         if let Some((column, _)) = shown.nth(nth) {
-            self.level.sort_by(column);
-            self.sort();
+            self.sort_by(column);
         }
     }
 
@@ -204,6 +237,9 @@ impl App {
     }
 
     fn ask_save(&mut self) {
+        if self.recorded.is_some() && self.settings.live {
+            return self.requests.push(Request::EndRecording);
+        }
         let (purpose, name) = match self.screen {
             Screen::Text(_) => (SaveAs::Text, format!("{}.txt", self.level.view.id)),
             _ => (SaveAs::Table, format!("{}.csv", self.level.view.id)),
@@ -313,14 +349,14 @@ impl App {
             Some(Choice::View(id)) if id != self.level.view.id => self.switch_view(&id),
             Some(Choice::View(_)) | None => {}
             Some(Choice::Sort(column)) => {
-                self.level.sort_by(column);
-                self.sort();
+                self.sort_by(column);
             }
             Some(Choice::Action(at)) => self.run_action(at),
             Some(Choice::Mode(mode)) => {
                 if let Screen::Text(text) = &self.screen {
                     let mut screen = TextScreen::new(text.about, self.settings.live);
                     screen.mode = mode;
+                    self.remembered.keep_mode(screen.about, mode);
                     screen.find.clone_from(&text.find);
                     self.read_on(screen);
                 }
@@ -413,6 +449,7 @@ impl App {
                     _ => self.message = Some("a line number is needed".to_owned()),
                 }
             }
+            Purpose::Save(_) if prompt.text.trim().ends_with(".scap") => self.record(prompt.text.trim()),
             Purpose::Save(_) => self.message = Some(export::save(self, prompt.text.trim())),
         }
     }
@@ -432,7 +469,18 @@ impl App {
             MouseEventKind::ScrollUp => self.wheel(-3),
             MouseEventKind::ScrollDown => self.wheel(3),
             MouseEventKind::Down(MouseButton::Left) => self.click(mouse.column, mouse.row, double),
+            MouseEventKind::Drag(MouseButton::Left) => self.drag(mouse.column, mouse.row),
+            MouseEventKind::Up(MouseButton::Left) if self.overlay.is_none() => self.read_rectangle(),
             _ => {}
+        }
+    }
+
+    fn drag(&mut self, column: u16, row: u16) {
+        let last = self.size.height.saturating_sub(FOOT + 1);
+        if let Screen::Spectrogram(spectrogram) = &mut self.screen
+            && let Some((_, to)) = &mut spectrogram.drag
+        {
+            *to = (column.min(self.size.width.saturating_sub(1)), row.clamp(HEAD, last.max(HEAD)));
         }
     }
 
@@ -467,15 +515,28 @@ impl App {
             }
             return;
         }
-        if self.overlay.is_some() || !matches!(self.screen, Screen::Table) {
+        if self.overlay.is_some() {
+            return;
+        }
+        if row + 2 == self.size.height
+            && let Some(slider) = &mut self.slider
+        {
+            slider.place(f64::from(column) / f64::from(self.size.width.max(1)));
+            return self.watch_part();
+        }
+        if let Screen::Spectrogram(spectrogram) = &mut self.screen
+            && row >= HEAD
+        {
+            spectrogram.drag = Some(((column, row), (column, row)));
+        }
+        if !matches!(self.screen, Screen::Table) {
             return;
         }
         if row == 1 {
             self.key(KeyEvent::new(KeyCode::F(4), KeyModifiers::NONE));
         } else if row + 1 == HEAD {
             if let Some(at) = table_screen::column_at(self, column) {
-                self.level.sort_by(at);
-                self.sort();
+                self.sort_by(at);
             }
         } else if row >= HEAD {
             let at = self.level.top + usize::from(row - HEAD);

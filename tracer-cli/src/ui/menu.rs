@@ -72,15 +72,13 @@ pub enum Purpose {
     Save(SaveAs),
 }
 
-/// What is written to a file.
+/// What is written to a file, unless its name ends with `.scap`: then the events of the selection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SaveAs {
     /// The rows on the screen; by the ending of the name as JSON or CSV.
     Table,
     /// The lines of the text screen.
     Text,
-    /// The events of the selection, as a capture.
-    Capture,
 }
 
 /// A line to type into.
@@ -105,9 +103,7 @@ impl Prompt {
             Purpose::Filter => "Filter: ",
             Purpose::Search => "Search: ",
             Purpose::Line => "Line: ",
-            Purpose::Save(SaveAs::Table) => "Save table (.csv, .json) as: ",
-            Purpose::Save(SaveAs::Text) => "Save text as: ",
-            Purpose::Save(SaveAs::Capture) => "Save capture as: ",
+            Purpose::Save(_) => "Save as: ",
         }
     }
 

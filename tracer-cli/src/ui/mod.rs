@@ -8,6 +8,8 @@ pub mod aggregate;
 pub mod app;
 pub mod catalog;
 pub mod cell;
+#[cfg(test)]
+mod csysdig_tests;
 mod draw;
 pub mod drill;
 mod export;
@@ -18,7 +20,9 @@ mod menu;
 mod observe;
 mod pages;
 mod recorder;
+pub mod remembered;
 pub mod rows;
+mod slider;
 mod span;
 mod spectrogram;
 mod spread;

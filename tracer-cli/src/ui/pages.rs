@@ -125,12 +125,17 @@ back. Each step narrows the filter, which the second line shows.
   ctrl-f  /                    search; F3 or n: next
   p                            pause, go on
   c  Delete                    clear a list
-  w                            save the table as CSV or JSON
+  w                            save: NAME.csv or NAME.json the table, NAME.scap the events of
+                               the selection as a capture (live until w is pressed again)
+  t                            on files: choose the part of the time to look at, with Left, Right,
+                               + and - (closer, wider), 0 (all); Enter keeps it, Esc forgets it
+  Esc                          on files: stop reading
   ctrl-l                       draw the screen anew
   F10  q                       quit
 
 The mouse selects rows, sorts by the heading that is clicked, opens a row that is
-double-clicked, and presses the keys of the last line.
+double-clicked, and presses the keys of the last line. A rectangle of a spectrogram that is
+selected with it shows the calls in it.
 
 Amounts are in units of 1024 (K, M, G); columns named /S and BPS are by second.
 A key of a view's action comes before the same key of this list.";

@@ -92,6 +92,13 @@ pub fn draw(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
     draw_heading(app, theme, &places, area, buffer);
     let rows = area.height.saturating_sub(1);
     let selected = app.selected_index();
+    let largest: Vec<f64> = places
+        .iter()
+        .map(|place| match app.level.layout.columns.get(place.index) {
+            Some(column) if column.is_bar => app.largest(place.index),
+            _ => 0.0,
+        })
+        .collect();
     let is_list = app.level.view.kind == Kind::List;
     let mut text = String::new();
     for line in 0..rows {
@@ -111,14 +118,14 @@ pub fn draw(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
             };
             text.clear();
             if column.is_bar {
-                let largest = app.largest(place.index);
-                let share = if largest > 0.0 { cell.as_f64() / largest } else { 0.0 };
+                let share = largest.get(nth).filter(|n| **n > 0.0).map_or(0.0, |n| cell.as_f64() / n);
                 write_bar(share, usize::from(place.width.saturating_sub(1)), &mut text);
             } else {
                 cell::write(cell, &column.field, &mut text);
             }
             let style = match () {
                 () if is_selected => base,
+                () if column.is_bar => theme.bar(),
                 () if is_zero(cell) => theme.quiet(),
                 () if is_failure(cell, column) => theme.line(super::lines::Tone::Error),
                 () => base,

@@ -7,6 +7,8 @@ use super::cell::Cell;
 use super::lines::{Line, Tone};
 use super::theme::{Depth, Theme};
 use super::watch::{Order, Reading, Report, Request, Subject};
+use crate::source::{CpuCounts, SourceCounts};
+use crate::window::Bound;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use proptest::prelude::*;
 use ratatui::Terminal;
@@ -169,10 +171,95 @@ fn actions_are_asked_about_and_never_run_on_files() {
     assert!(file.effects.is_empty());
 }
 
+#[test]
+fn a_part_of_the_time_is_chosen_and_forgotten() {
+    let mut app = app(false);
+    settle(&mut app);
+    let mut terminal = terminal(100, 24);
+    press(&mut app, KeyCode::Char('t'));
+    press(&mut app, KeyCode::Char('+'));
+    let window = app.settings.window.expect("a part");
+    assert_eq!((window.from, window.to), (Some(Bound::Time(2)), Some(Bound::Time(4))));
+    press(&mut app, KeyCode::Enter);
+    assert!(screen(&mut terminal, &mut app)[22].contains("t to change"));
+    // The keys are those of the table again.
+    press(&mut app, KeyCode::End);
+    assert_eq!(app.selected_index(), Some(49));
+    press(&mut app, KeyCode::Char('t'));
+    press(&mut app, KeyCode::Esc);
+    assert_eq!((app.settings.window, app.slider.is_none()), (None, true));
+}
+
+#[test]
+fn a_selection_is_written_as_a_capture() {
+    let mut app = app(true);
+    settle(&mut app);
+    press(&mut app, KeyCode::Char('w'));
+    (0..20).for_each(|_| press(&mut app, KeyCode::Backspace));
+    "a.scap".chars().for_each(|c| press(&mut app, KeyCode::Char(c)));
+    app.key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE));
+    let is_recording = |request: &Request| matches!(request, Request::Record(r) if r.filter.is_some());
+    assert!(app.take_requests().iter().any(is_recording));
+    app.report(Report::Recorded { events: 3, name: "a.scap".to_owned(), outcome: None });
+    let mut terminal = terminal(120, 24);
+    assert!(screen(&mut terminal, &mut app)[1].ends_with("● 3 events to a.scap (w ends it)"));
+    app.key(KeyEvent::new(KeyCode::Char('w'), KeyModifiers::NONE));
+    assert!(app.take_requests().iter().any(|request| matches!(request, Request::EndRecording)));
+    app.report(Report::Recorded { events: 9, name: "a.scap".to_owned(), outcome: Some(Ok(())) });
+    assert!(screen(&mut terminal, &mut app)[23].starts_with("9 events saved to a.scap"));
+}
+
+#[test]
+fn a_rectangle_of_a_spectrogram_shows_its_events() {
+    let mut app = app(false);
+    settle(&mut app);
+    press(&mut app, KeyCode::F(12));
+    let mut terminal = terminal(110, 24);
+    screen(&mut terminal, &mut app);
+    let event = |kind, column| MouseEvent { kind, column, row: 3, modifiers: KeyModifiers::NONE };
+    app.mouse(event(MouseEventKind::Down(MouseButton::Left), 10), false);
+    app.mouse(event(MouseEventKind::Drag(MouseButton::Left), 19), false);
+    app.mouse(event(MouseEventKind::Up(MouseButton::Left), 19), false);
+    settle(&mut app);
+    let lines = screen(&mut terminal, &mut app);
+    assert!(
+        lines[0].starts_with("Viewing: Events For: evt.latency>=10 and evt.latency<100 "),
+        "{}",
+        lines[0]
+    );
+    press(&mut app, KeyCode::Backspace);
+    assert!(screen(&mut terminal, &mut app)[0].starts_with("Viewing: Spectrogram-All For: whole machine"));
+}
+
+#[test]
+fn reading_is_stopped_and_loss_and_lag_are_said() {
+    let mut app = app(false);
+    let number = match app.take_requests().first() {
+        Some(Request::Watch(order)) => order.number,
+        _ => panic!("nothing is watched"),
+    };
+    let reading = Reading { events: 7, first_ts: 1, last_ts: 5, share: Some(0.42), ..Reading::default() };
+    app.report(Report::Reading { number, reading: reading.clone() });
+    let mut terminal = terminal(120, 24);
+    assert!(screen(&mut terminal, &mut app)[1].contains("(7 evts, 4ns, 42% read)"));
+    app.key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE));
+    assert!(matches!(app.take_requests().as_slice(), [Request::StopReading]));
+    app.report(Report::Reading { number, reading: Reading { is_over: true, is_stopped: true, ..reading } });
+    assert!(screen(&mut terminal, &mut app)[1].contains("(7 evts, 4ns, stopped)"));
+    let counts = |lost| SourceCounts {
+        cpus: vec![CpuCounts { attempted: 200, delivered: 200 - lost, lost }],
+        ..SourceCounts::default()
+    };
+    app.report(Report::Source { counts: counts(0), lag: Duration::from_millis(2500) });
+    assert!(screen(&mut terminal, &mut app)[1].ends_with("2.5s behind"));
+    app.report(Report::Source { counts: counts(50), lag: Duration::ZERO });
+    assert!(screen(&mut terminal, &mut app)[1].ends_with("50 events lost (25.0%)"));
+}
+
 #[derive(Debug, Clone)]
 enum Input {
     Key(KeyCode, KeyModifiers),
-    Mouse(u16, u16, bool),
+    Mouse(u16, u16, MouseEventKind, bool),
     Size(u16, u16),
 }
 
@@ -188,10 +275,16 @@ fn input() -> impl Strategy<Value = Input> {
     let letter = prop::char::range(' ', '~').prop_filter("", |c| !"qw".contains(*c)).prop_map(Char);
     let key = prop_oneof![3 => named, 2 => function, 2 => letter];
     let control = prop::sample::select(vec!['f', 'd', 'u', 'g', 'l']).prop_map(Char);
+    let kinds = prop::sample::select(vec![
+        MouseEventKind::Down(MouseButton::Left),
+        MouseEventKind::Drag(MouseButton::Left),
+        MouseEventKind::Up(MouseButton::Left),
+        MouseEventKind::ScrollDown,
+    ]);
     prop_oneof![
         20 => key.prop_map(|key| Input::Key(key, KeyModifiers::NONE)),
         2 => control.prop_map(|key| Input::Key(key, KeyModifiers::CONTROL)),
-        3 => (0..200u16, 0..60u16, any::<bool>()).prop_map(|(x, y, double)| Input::Mouse(x, y, double)),
+        3 => (0..200u16, 0..60u16, kinds, any::<bool>()).prop_map(|(x, y, kind, double)| Input::Mouse(x, y, kind, double)),
         1 => (1..200u16, 1..60u16).prop_map(|(x, y)| Input::Size(x, y)),
     ]
 }
@@ -207,9 +300,9 @@ proptest! {
         for input in inputs {
             match input {
                 Input::Key(key, modifiers) => app.key(KeyEvent::new(key, modifiers)),
-                Input::Mouse(column, row, double) => app.mouse(
+                Input::Mouse(column, row, kind, double) => app.mouse(
                     MouseEvent {
-                        kind: MouseEventKind::Down(MouseButton::Left),
+                        kind,
                         column,
                         row,
                         modifiers: KeyModifiers::NONE,

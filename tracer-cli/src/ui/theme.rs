@@ -46,9 +46,23 @@ impl Theme {
         }
     }
 
-    /// First line.
+    /// First line. No colour is readable on every background but the one that text has.
     pub const fn title(self) -> Style {
-        self.coloured(Color::Cyan).add_modifier(Modifier::BOLD)
+        Style::new().add_modifier(Modifier::BOLD)
+    }
+
+    /// What the mouse selects in a spectrogram.
+    pub const fn rectangle(self) -> Style {
+        Style::new().add_modifier(Modifier::REVERSED)
+    }
+
+    /// The part of the time that is looked at.
+    pub const fn chosen(self, has_keys: bool) -> Style {
+        match self.depth {
+            Depth::None => Style::new().add_modifier(Modifier::REVERSED),
+            _ if has_keys => Style::new().fg(Color::Black).bg(Color::Yellow),
+            _ => Style::new().fg(Color::Black).bg(Color::Cyan),
+        }
     }
 
     /// What something is called, beside its value.
@@ -98,6 +112,11 @@ impl Theme {
     /// Losses, errors, questions.
     pub const fn alarm(self) -> Style {
         self.coloured(Color::Red).add_modifier(Modifier::BOLD)
+    }
+
+    /// Bars in a table.
+    pub const fn bar(self) -> Style {
+        self.coloured(Color::Blue)
     }
 
     /// Zeros, and other things that are of little interest.

@@ -159,8 +159,9 @@ impl Column {
         self.tags.is_empty() || tagged(if containers { "containers" } else { "default" })
     }
 
+    /// Keys are for the other columns to show.
     pub fn is_shown(&self) -> bool {
-        self.name != "NA"
+        self.name != "NA" && !self.is_key && !self.is_groupby_key
     }
 }
 
