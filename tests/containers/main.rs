@@ -7,6 +7,7 @@ mod engine;
 mod names;
 mod seeds;
 mod short_lived;
+mod table;
 mod trouble;
 
 fn main() {

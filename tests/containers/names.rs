@@ -11,6 +11,7 @@ use tracer_tests::tracer::{MARK_FILTER, Tracer, binary};
 use tracer_tests::{Completion, Needs, Trial, live};
 
 use crate::engine::{Engine, Groups};
+use crate::table;
 
 /// One engine in one mode.
 struct Case {
@@ -36,6 +37,16 @@ const CONTAINERD: &[Needs] =
     &[Root, Program("containerd"), Program("ctr"), Program("python3"), Program("busybox")];
 const LXC: &[Needs] = &[Root, Program("lxc-start"), Program("busybox")];
 const NSPAWN: &[Needs] = &[Root, Program("systemd-nspawn"), Program("busybox")];
+const LXD: &[Needs] = &[Root, Program("lxd"), Program("lxc"), Program("busybox")];
+const USERS_PODMAN: &[Needs] = &[
+    Root,
+    Program("podman"),
+    Program("runc"),
+    Program("newuidmap"),
+    Program("setpriv"),
+    Program("useradd"),
+    Program("busybox"),
+];
 const RUNC: &[Needs] = &[Root, Program("runc"), Program("python3"), Program("busybox")];
 
 const IMAGE: &[(&str, &str)] = &[
@@ -71,15 +82,25 @@ const CASES: &[Case] = &[
     case("podman_pod", "podman", "pod", AsTheyAre, PODMAN, "podman", IMAGE),
     Case { variant: "crun", ..case("podman_crun_v1", "podman", "run", Version1, CRUN, "podman", IMAGE) },
     case("podman_v2", "podman", "run", Version2, PODMAN, "podman", IMAGE),
+    case("podman_user", "podman_user", "run", AsTheyAre, USERS_PODMAN, "podman", IMAGE),
     case("docker", "docker", "run", AsTheyAre, DOCKER, "docker", DOCKER_SAYS),
     case("docker_v2", "docker", "run", Version2, DOCKER, "docker", DOCKER_SAYS),
     case("containerd_ctr", "containerd", "run", AsTheyAre, CONTAINERD, "containerd", CTR_SAYS),
     case("containerd_ctr_v2", "containerd", "run", Version2, CONTAINERD, "containerd", CTR_SAYS),
     case("containerd_pod", "containerd", "pod", AsTheyAre, CONTAINERD, "cri", POD_SAYS),
+    case("containerd_pod_v2", "containerd", "pod", Version2, CONTAINERD, "cri", POD_SAYS),
     case("lxc", "lxc", "run", AsTheyAre, LXC, "lxc", &[]),
     case("lxc_v2", "lxc", "run", Version2, LXC, "lxc", &[]),
+    case("lxd", "lxd", "run", AsTheyAre, LXD, "lxc", &[]),
+    case("lxd_v2", "lxd", "run", Version2, LXD, "lxc", &[]),
     case("nspawn", "nspawn", "run", AsTheyAre, NSPAWN, "systemd-nspawn", &[]),
+    case("nspawn_v2", "nspawn", "run", Version2, NSPAWN, "systemd-nspawn", &[]),
+    Case {
+        variant: "alone",
+        ..case("nspawn_without_scope", "nspawn", "run", AsTheyAre, NSPAWN, "systemd-nspawn", &[])
+    },
     Case { variant: "crio", ..case("runc_as_crio", "runc", "run", AsTheyAre, RUNC, "cri-o", CRIO_SAYS) },
+    Case { variant: "crio", ..case("runc_as_crio_v2", "runc", "run", Version2, RUNC, "cri-o", CRIO_SAYS) },
     Case {
         variant: "scope",
         ..case("runc_as_docker_with_systemd", "runc", "run", AsTheyAre, RUNC, "docker", ID_ONLY)
@@ -127,7 +148,9 @@ const FILTER: &str = "proc.name=busyboxshop and (evt.type=procexit or (evt.dir=<
 
 pub fn trials() -> Vec<Trial> {
     let trial = |case: &'static Case| live(format!("names::{}", case.name), case.needs, move || check(case));
-    CASES.iter().map(trial).collect()
+    let mut trials: Vec<Trial> = CASES.iter().map(trial).collect();
+    trials.push(live("names::table", &[], table::print));
+    trials
 }
 
 type Row = BTreeMap<&'static str, String>;
@@ -144,7 +167,7 @@ fn check(case: &'static Case) -> Result<Completion> {
     let engine = match Engine::up(case.script, case.variant, case.groups) {
         Ok(engine) => engine,
         // Version 2 lacks controllers on some machines, and then engines refuse to start.
-        Err(error) => return Ok(Completion::ignored_with(format!("does not run here: {error:#}"))),
+        Err(error) => return does_not_run(case, &error),
     };
     let capture = engine.path().join("shop.scap");
     let format = format!("*%{}", FIELDS.join("|%"));
@@ -169,19 +192,19 @@ fn check(case: &'static Case) -> Result<Completion> {
     let output = tracer.finish()?;
     let recorded = recorder.finish()?;
     if let Err(error) = ran {
-        return Ok(Completion::ignored_with(format!("does not run here: {error:#}")));
+        return does_not_run(case, &error);
     }
     ensure!(own.status.success(), "the program does not run on the host");
     ensure!(recorded.code == 0, "recording: {}", recorded.stderr);
 
     let live = rows(&output.lines());
     let faults = faults(case, &live, &engine.path().display().to_string(), true);
-    print_row(case, &live);
     let mut replay = Command::new(binary()?);
     replay.args(["-p", &format, "-r"]).arg(&capture).env_remove("DOCKER_HOST");
     let replayed = Tracer::start_with(&mut replay)?.wait()?;
     ensure!(replayed.code == 0, "replaying: {}", replayed.stderr);
     let again = rows(&replayed.lines());
+    note(case, &live, &again);
     let mut all: Vec<String> = faults.into_iter().map(|fault| format!("live: {fault}")).collect();
     let replayed = self::faults(case, &again, &engine.path().display().to_string(), false);
     all.extend(replayed.into_iter().map(|fault| format!("replayed: {fault}")));
@@ -195,6 +218,12 @@ fn check(case: &'static Case) -> Result<Completion> {
         output.stderr
     );
     Ok(Completion::Completed)
+}
+
+fn does_not_run(case: &Case, error: &anyhow::Error) -> Result<Completion> {
+    let why = format!("does not run here: {error:#}");
+    table::add(vec![case.name.to_string(), why.clone()]);
+    Ok(Completion::ignored_with(why))
 }
 
 /// What is wrong with the events of a run.
@@ -248,10 +277,19 @@ fn faults(case: &Case, rows: &[Row], scratch: &str, is_live: bool) -> Vec<String
     faults
 }
 
-/// A line of the table: the values that the container's last event had.
-fn print_row(case: &Case, rows: &[Row]) {
-    let Some(row) = rows.iter().rev().find(|row| row["container.id"] != "host") else { return };
-    let shown =
-        FIELDS.iter().take(13).map(|field| format!("{}={}", field.replace("container.", ""), row[*field]));
-    println!("{:28} {}", case.name, shown.collect::<Vec<_>>().join(" "));
+/// Adds a line to the table: the values that the container's last event had.
+fn note(case: &Case, live: &[Row], replayed: &[Row]) {
+    let is_inside = |row: &&Row| row["container.id"] != "host";
+    let Some(last) = live.iter().rev().find(is_inside) else { return };
+    let groups = match case.groups {
+        AsTheyAre => "as they are",
+        Version1 => "1",
+        Version2 => "2",
+    };
+    let mut line = vec![case.name.to_string(), groups.to_string()];
+    line.extend(table::FIELDS.iter().map(|field| last[*field].clone()));
+    let inside = |rows: &[Row]| rows.iter().filter(is_inside).count();
+    let of_host = live.len() - inside(live);
+    line.extend([inside(live), inside(replayed), of_host].map(|count| count.to_string()));
+    table::add(line);
 }

@@ -9,7 +9,8 @@ case $1 in
 up) rootfs ;;
 run)
     (
-        for dir in $(hierarchies); do
+        # Without a scope nothing but nspawn itself tells of the container.
+        [ "$2" = alone ] || for dir in $(hierarchies); do
             mkdir -p "$dir/machine.slice/machine-shop.scope"
             echo $BASHPID >"$dir/machine.slice/machine-shop.scope/cgroup.procs"
         done

@@ -9,6 +9,7 @@ use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Longest file that is read; what the engines write has some thousand bytes for each container.
@@ -117,7 +118,15 @@ fn bundle_file(bundle: &Path, kind: ContainerType, full_id: &[u8]) -> Found {
 
 /// podman and CRI-O: a list of all containers, and a bundle for each.
 fn storage_file(storage: &Path, kind: ContainerType, full_id: &[u8]) -> Found {
-    let containers = storage.join("overlay-containers");
+    first(&storage_containers(storage), |containers| storage_entry(containers, kind, full_id))
+}
+
+/// The directories of a storage that have its containers, one for each of the usual drivers.
+pub(super) fn storage_containers(storage: &Path) -> [PathBuf; 4] {
+    ["overlay", "vfs", "btrfs", "zfs"].map(|driver| storage.join(format!("{driver}-containers")))
+}
+
+fn storage_entry(containers: &Path, kind: ContainerType, full_id: &[u8]) -> Found {
     let bundle = containers.join(OsStr::from_bytes(full_id)).join("userdata");
     let bundle = bundle_file(&bundle, kind, full_id)?;
     let entry = ["containers.json", "volatile-containers.json"]
@@ -181,7 +190,13 @@ fn state_file(root: &Path, kind: ContainerType, full_id: &[u8]) -> Found {
 fn read_json(path: &Path) -> Result<Option<Value>, Unreadable> {
     let wrong = |why: String| Unreadable { path: path.to_owned(), why };
     let mut text = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(MAX_FILE).read_to_end(&mut text));
+    // Some of these are files of users, who could let us wait with a pipe.
+    let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
+    let opened = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let read = opened.and_then(|file| match file.metadata()?.is_file() {
+        true => file.take(MAX_FILE).read_to_end(&mut text),
+        false => Err(io::ErrorKind::InvalidInput.into()),
+    });
     match read {
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(None);
@@ -245,6 +260,9 @@ mod tests {
         let Described { container, root } = found(&engines, C::Podman);
         assert_eq!((container.name.as_slice(), container.image_tag.as_slice()), (&b"web1"[..], &b"1"[..]));
         assert_eq!((container.image_id.as_slice(), root.as_path()), (&b"8de4"[..], Path::new("/merged")));
+        dir.write("vfs-containers/containers.json", r#"[{"id":"ID","names":["web2"]}]"#);
+        std::fs::remove_dir_all(dir.0.join("overlay-containers")).unwrap();
+        assert_eq!(found(&engines, C::Podman).container.name, "web2", "another driver");
     }
 
     #[test]
@@ -257,6 +275,17 @@ mod tests {
         let wrong = find(&engines, C::Docker, ID.as_bytes()).unwrap_err();
         assert!(wrong.path.ends_with("config.v2.json") && wrong.why.contains("not JSON"), "{wrong:?}");
         assert!(!wrong.why.contains('\x07'));
+    }
+
+    #[test]
+    fn nobody_makes_us_wait() {
+        let dir = Dir::new("pipes");
+        let engines = Engines { docker_data: vec![dir.0.clone()], ..Engines::default() };
+        dir.write("containers/ID/hostconfig.json", "{}");
+        let pipe = dir.0.join("containers").join(ID).join("config.v2.json");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRUSR).unwrap();
+        let wrong = find(&engines, C::Docker, ID.as_bytes()).unwrap_err();
+        assert_eq!(wrong.path, pipe);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! The usual places, and those that the command lines of running daemons name.
 
+use super::engine_files::storage_containers;
+use crate::state::users::Users;
 use bstr::ByteSlice;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -19,7 +21,7 @@ pub(super) struct Engines {
     pub docker_data: Vec<PathBuf>,
     /// Each has `NAMESPACE/ID/config.json`.
     pub containerd_tasks: Vec<PathBuf>,
-    /// Storage of podman and CRI-O; each has `overlay-containers/`.
+    /// Storage of podman and CRI-O; each has `overlay-containers/` or that of another driver.
     pub storages: Vec<PathBuf>,
     /// States of runc and crun; each has a directory for each container.
     pub runtimes: Vec<PathBuf>,
@@ -47,6 +49,7 @@ impl Engines {
         engines.cri_sockets.extend(said.cri.clone());
         engines.add_usual(host);
         engines.add_daemons(host);
+        engines.add_logged_in(host);
         engines
     }
 
@@ -129,14 +132,30 @@ impl Engines {
         }
     }
 
+    /// Adds the files of users who are logged in, so that their containers are noticed when they are made. Not their
+    /// sockets: those are asked only about what their owner runs, as anybody's answers may be made up.
+    fn add_logged_in(&mut self, host: &Path) {
+        let mut run = host.as_os_str().to_owned();
+        run.push("/run/user");
+        let dirs: Vec<_> = std::fs::read_dir(run).into_iter().flatten().flatten().collect();
+        if dirs.is_empty() {
+            return;
+        }
+        let known = Users::of_host();
+        for dir in dirs {
+            let user = dir.file_name().to_str().and_then(|uid| known.users.get(&uid.parse().ok()?));
+            if let Some(user) = user {
+                add(&mut self.storages, Some(user_storage(host, &user.home.to_path_lossy())));
+            }
+        }
+    }
+
     /// Adds the places of a user who runs podman without rights.
     pub fn add_user(&mut self, host: &Path, uid: u32, home: &Path) {
         let mut run = host.as_os_str().to_owned();
         run.push(format!("/run/user/{uid}"));
         let run = PathBuf::from(run);
-        let mut storage = host.as_os_str().to_owned();
-        storage.push(home);
-        add(&mut self.storages, Some(PathBuf::from(storage).join(".local/share/containers/storage")));
+        add(&mut self.storages, Some(user_storage(host, home)));
         add(&mut self.podman_sockets, Some(run.join("podman/podman.sock")));
         add(&mut self.docker_sockets, Some(run.join("docker.sock")));
         add(&mut self.runtimes, Some(run.join("runc")));
@@ -146,7 +165,7 @@ impl Engines {
     /// Directories in which something appears when a container is made.
     pub fn watched(&self) -> Vec<PathBuf> {
         let mut dirs: Vec<PathBuf> = self.docker_data.iter().map(|root| root.join("containers")).collect();
-        dirs.extend(self.storages.iter().map(|storage| storage.join("overlay-containers")));
+        dirs.extend(self.storages.iter().flat_map(|storage| storage_containers(storage)));
         for tasks in &self.containerd_tasks {
             let namespaces = std::fs::read_dir(tasks).into_iter().flatten().flatten();
             dirs.extend(namespaces.map(|namespace| namespace.path()));
@@ -161,6 +180,13 @@ fn add(list: &mut Vec<PathBuf>, path: Option<PathBuf>) {
     if let Some(path) = path.filter(|path| path.is_absolute() && !list.contains(path)) {
         list.push(path);
     }
+}
+
+/// Where podman keeps the containers of a user.
+fn user_storage(host: &Path, home: &Path) -> PathBuf {
+    let mut storage = host.as_os_str().to_owned();
+    storage.push(home);
+    PathBuf::from(storage).join(".local/share/containers/storage")
 }
 
 fn path(text: &[u8]) -> PathBuf {

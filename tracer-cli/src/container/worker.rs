@@ -404,14 +404,14 @@ impl Worker {
     /// The users of the container: of its process, as soon as that has the container's root.
     async fn find_users(&self, question: &Question, root: &Path) {
         let mut of_process = self.host.as_os_str().to_owned();
-        of_process.push(format!("/proc/{}/root", question.tid));
+        of_process.push(format!("/proc/{}", question.tid));
         let of_process = PathBuf::from(of_process);
         for attempt in 0..USERS_TRIES {
             if question.users_only && !of_process.exists() {
                 return;
             }
-            let found = passwd::users_in(&of_process)
-                .or_else(|| if root.as_os_str().is_empty() { None } else { passwd::users_in(root) });
+            let found = passwd::users_of_process(&of_process)
+                .or_else(|| if root.as_os_str().is_empty() { None } else { passwd::users_below(root) });
             if let Some(users) = found {
                 self.inbox.put(News::Users(question.full_id.clone(), users));
                 return;

@@ -139,6 +139,7 @@ impl Source for LiveSource {
     fn load_state(&mut self, state: &mut State) -> Result<(), SourceError> {
         proc_scan::scan(state);
         state.machine.large_environments = self.large_environments;
+        state.hear_monitors();
         self.begin = boot_time().wrapping_add(self.boot_to_epoch);
         Ok(())
     }

@@ -388,6 +388,7 @@ impl CaptureSource {
         if !is_oriented {
             state.orient_connections();
         }
+        state.hear_monitors();
         self.leading = true;
         Ok(())
     }

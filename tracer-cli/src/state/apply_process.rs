@@ -147,14 +147,14 @@ fn exec_with(step: &mut Step<'_>, comm: usize, cgroups: usize, env: usize) {
             }
         }
     }
+    if let Some(parent) = event.i64(5).filter(|parent| *parent > 0 && *parent != ptid) {
+        step.state.set_parent(pid, parent);
+    }
     if moved || may_be_inside {
         step.state.find_place(step.process);
     }
     step.state.ask_about_container(step.process);
     step.state.users.meet(uid, gid);
-    if let Some(parent) = event.i64(5).filter(|parent| *parent > 0 && *parent != ptid) {
-        step.state.set_parent(pid, parent);
-    }
     *step.scratch = exepath;
 }
 

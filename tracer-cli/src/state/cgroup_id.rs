@@ -302,7 +302,7 @@ fn libvirt_lxc_scope(name: &[u8]) -> Option<Found> {
     Some(Found { kind: ContainerType::LibvirtLxc, full_id: id.into() })
 }
 
-fn is_hex_id(id: &[u8]) -> bool {
+pub(super) fn is_hex_id(id: &[u8]) -> bool {
     id.len() == HEX_LEN && id.iter().all(u8::is_ascii_hexdigit)
 }
 

@@ -3,7 +3,7 @@
 //! A thread knows its container by a [`ContainerKey`], found from its control groups when it starts
 //! and when they change. What engines say comes in events, before or after the first thread.
 
-use super::cgroup_id::{ContainerType, container_id_of, owner_of, short_id};
+use super::cgroup_id::{ContainerType, Found, container_id_of, owner_of, short_id};
 use super::thread::{Thread, ThreadFlags};
 use super::users::Users;
 use bstr::BString;
@@ -286,20 +286,23 @@ impl Containers {
     pub fn place_of(&mut self, thread: &Thread) -> Place {
         let own_pid_namespace = thread.flags.contains(ThreadFlags::IN_PID_NS);
         match container_id_of(&thread.cgroups, own_pid_namespace) {
-            Some(found) => {
-                let key = self.meet(found.kind, &found.full_id);
-                if self.get(key).is_some_and(|container| container.asked == 0) {
-                    self.ask_about(key, thread);
-                }
-                Place::In(key)
-            }
+            Some(found) => self.enter(&found, thread, owner_of(&thread.cgroups)),
             None => Place::Host,
         }
     }
 
+    /// A thread was met in a container that `owner` runs; the first time that leaves a question.
+    pub(super) fn enter(&mut self, found: &Found, thread: &Thread, owner: Option<u32>) -> Place {
+        let key = self.meet(found.kind, &found.full_id);
+        if self.get(key).is_some_and(|container| container.asked == 0) {
+            self.ask_about(key, thread, owner);
+        }
+        Place::In(key)
+    }
+
     /// Leaves a question about the container of a thread that has begun a program, if there is still
     /// something to be asked.
-    pub(super) fn ask_about(&mut self, key: ContainerKey, thread: &Thread) {
+    pub(super) fn ask_about(&mut self, key: ContainerKey, thread: &Thread, owner: Option<u32>) {
         /// Questions about one container.
         const MOST: u8 = 8;
         if !self.asks {
@@ -312,7 +315,6 @@ impl Containers {
         }
         container.asked += 1;
         let (kind, full_id) = (container.kind, container.full_id.clone());
-        let owner = owner_of(&thread.cgroups);
         self.questions.push(Question { kind, full_id, tid: thread.tid, users_only, owner });
     }
 
@@ -379,7 +381,7 @@ mod tests {
         table.learn(Container::new(ContainerType::Unknown, ID));
         for _ in 0..20 {
             let Place::In(key) = table.place_of(&thread(&path)) else { panic!("on the host") };
-            table.ask_about(key, &thread(&path));
+            table.ask_about(key, &thread(&path), None);
         }
         let questions = table.take_questions();
         assert_eq!((questions[0].tid, questions[0].owner), (1, Some(1000)));

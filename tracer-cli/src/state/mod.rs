@@ -8,6 +8,7 @@ mod apply_file;
 mod apply_process;
 mod apply_socket;
 pub mod cgroup_id;
+mod container_monitor;
 pub mod container_note;
 pub mod containers;
 pub mod enter_params;
@@ -181,7 +182,7 @@ impl State {
     pub fn insert_boxed(&mut self, mut thread: Box<Thread>) -> ThreadKey {
         self.remove(thread.tid);
         if thread.place == Place::Unknown {
-            thread.place = self.containers.place_of(&thread);
+            thread.place = self.place_of(&thread);
         }
         let tid = thread.tid;
         let lives = u32::from(!thread.flags.contains(thread::ThreadFlags::DEAD));
@@ -277,10 +278,22 @@ impl State {
 
     /// Finds out anew where the thread runs, as its control groups may have changed.
     pub(super) fn find_place(&mut self, key: ThreadKey) {
-        let Some(thread) = self.threads.get_mut(key.0 as usize).and_then(Option::as_deref_mut) else {
-            return;
-        };
-        thread.place = self.containers.place_of(thread);
+        let Some(mut thread) = self.threads.get_mut(key.0 as usize).and_then(Option::take) else { return };
+        thread.place = self.place_of(&thread);
+        if let Some(slot) = self.threads.get_mut(key.0 as usize) {
+            *slot = Some(thread);
+        }
+    }
+
+    /// Where a thread runs that is not in the table.
+    fn place_of(&mut self, thread: &Thread) -> Place {
+        match self.containers.place_of(thread) {
+            Place::Host => match container_monitor::testimony(self, thread) {
+                Some(said) => self.containers.enter(&said.found, thread, said.owner),
+                None => Place::Host,
+            },
+            place => place,
+        }
     }
 
     /// The thread has begun a program: what is not known of its container may be asked now.
@@ -288,7 +301,7 @@ impl State {
         if let Some(thread) = self.threads.get(key.0 as usize).and_then(Option::as_deref)
             && let Place::In(container) = thread.place
         {
-            self.containers.ask_about(container, thread);
+            self.containers.ask_about(container, thread, cgroup_id::owner_of(&thread.cgroups));
         }
     }
 
