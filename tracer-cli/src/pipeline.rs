@@ -12,7 +12,7 @@ use crate::filter::Filter;
 use crate::output::report::Totals;
 use crate::output::summary::Summary;
 use crate::output::{Sink, Unshown};
-use crate::schema::{Category, Class};
+use crate::schema::{Category, Class, TypeSet};
 use crate::source::{Next, Source, SourceError};
 use crate::state::Context;
 use crate::state::inspector::Inspector;
@@ -136,6 +136,16 @@ impl Pipeline {
         self.summary.as_ref()
     }
 
+    /// The types of events that are applied to the state and nothing else, whatever they say.
+    fn unseen(&self, sink: &dyn Sink) -> TypeSet {
+        let Some(filter) = self.rules.filter.as_ref().filter(|_| !sink.sees_refused()) else {
+            return TypeSet::default();
+        };
+        // Those of programs that are left out are counted.
+        let all_seen = !self.rules.suppressed.is_empty();
+        TypeSet::of(|ty| !all_seen && !filter.event_types().contains_type(ty))
+    }
+
     fn move_events(
         &mut self,
         source: &mut dyn Source,
@@ -145,6 +155,8 @@ impl Pipeline {
     ) -> Result<(), PipelineError> {
         let begin = Instant::now();
         let mut flushed = begin;
+        let unseen = self.unseen(sink);
+        source.leave_unread(inspector.unread(unseen));
         let mut first_ts = None;
         // Events of this recording so far.
         let mut number = 0;
@@ -228,14 +240,16 @@ impl Pipeline {
             if inspector.state.containers.has_questions() {
                 self.ask(inspector, sink, self.container_wait);
             }
-            let context = Context { event, state: &inspector.state, binding: &binding };
-            match self.judge(context) {
-                Verdict::Show => sink.event(&context)?,
-                Verdict::Hide(why) => sink.unshown(&context, why)?,
-                Verdict::Drop => {}
-            }
-            if sink.is_done() {
-                break;
+            if !unseen.contains(event.ty) {
+                let context = Context { event, state: &inspector.state, binding: &binding };
+                match self.judge(context) {
+                    Verdict::Show => sink.event(&context)?,
+                    Verdict::Hide(why) => sink.unshown(&context, why)?,
+                    Verdict::Drop => {}
+                }
+                if sink.is_done() {
+                    break;
+                }
             }
             // In a flood of events that do not pass there is no pause, and yet somebody waits for
             // those that did.

@@ -32,6 +32,11 @@ pub trait Sink {
         Ok(())
     }
 
+    /// Whether [`Sink::unshown`] does anything with events that the filter refused.
+    fn sees_refused(&self) -> bool {
+        true
+    }
+
     /// Whether [`Sink::begin`] is to be called before an event of time `ts` (ns since the epoch) is
     /// applied to the state.
     #[inline]
@@ -89,6 +94,10 @@ impl<S: Sink> Sink for &mut S {
         (**self).unshown(context, why)
     }
 
+    fn sees_refused(&self) -> bool {
+        (**self).sees_refused()
+    }
+
     fn wants_state(&self, ts: u64) -> bool {
         (**self).wants_state(ts)
     }
@@ -126,6 +135,10 @@ impl<A: Sink, B: Sink> Sink for Tee<A, B> {
     fn unshown(&mut self, context: &Context<'_>, why: Unshown) -> io::Result<()> {
         self.0.unshown(context, why)?;
         self.1.unshown(context, why)
+    }
+
+    fn sees_refused(&self) -> bool {
+        self.0.sees_refused() || self.1.sees_refused()
     }
 
     fn wants_state(&self, ts: u64) -> bool {

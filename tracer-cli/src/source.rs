@@ -1,6 +1,7 @@
 //! Where events come from: the kernel or a capture, behind one trait.
 
 use crate::event::Event;
+use crate::schema::TypeSet;
 use crate::state::State;
 use crate::state::amendment::Amendment;
 use crate::state::inspector::Inspector;
@@ -68,6 +69,9 @@ pub trait Source {
 
     /// The next event. Live sources wait at most some milliseconds and then say [`Next::Idle`].
     fn next(&mut self) -> Result<Next<'_>, SourceError>;
+
+    /// Nobody looks at the parameters of events of these types: they may be given without any.
+    fn leave_unread(&mut self, _types: TypeSet) {}
 
     /// After [`Next::Resume`]: makes the inspector know what it would know had it seen all that was left
     /// out. Returns how many events of the recording come before the next one.

@@ -70,7 +70,7 @@ pub(super) static FIELDS: &[Field] = &[
         emit(Value::Text(if x.context.event.ty.is_exit() { b"<" } else { b">" }));
     }),
     call("evt.type", T::Charbuf, F::Na, "Name of the event, such as `open`.", |x, _, emit| {
-        emit(Value::Text(async_name(x.context.event).unwrap_or(x.context.event.name().as_bytes())));
+        emit(Value::Text(event_name(x.context.event)));
     }),
     call(
         "evt.type.is",
@@ -183,6 +183,11 @@ pub(super) fn has(event: &Event<'_>, flags: EventFlags) -> bool {
 }
 
 /// Events of observers have a name of their own, as a parameter.
+/// `evt.type`.
+pub(super) fn event_name<'a>(event: &Event<'a>) -> &'a [u8] {
+    async_name(event).unwrap_or(event.name().as_bytes())
+}
+
 fn async_name<'a>(event: &Event<'a>) -> Option<&'a [u8]> {
     if event.ty == EventType::ASYNCEVENT_E { event.text(1) } else { None }
 }

@@ -192,11 +192,17 @@ fn delta(x: &Extraction<'_>) -> u64 {
 
 /// Every event has a latency, of 0 while a call lasts and for what is no call.
 fn latency(x: &Extraction<'_>, emit: &mut dyn FnMut(Value<'_>), part: fn(u64) -> u64) {
-    // A note about a thread is no part of what the thread does.
-    if x.context.event.ty == EventType::PROCINFO_E && x.context.thread().is_some_and(Thread::is_known) {
-        return;
+    if let Some(ns) = latency_of(x) {
+        emit(Value::Reltime(part(ns)));
     }
-    emit(Value::Reltime(part(x.context.binding.latency.unwrap_or(0))));
+}
+
+/// `evt.latency`, ns.
+pub(super) fn latency_of(x: &Extraction<'_>) -> Option<u64> {
+    // A note about a thread is no part of what the thread does.
+    let is_note =
+        x.context.event.ty == EventType::PROCINFO_E && x.context.thread().is_some_and(Thread::is_known);
+    (!is_note).then(|| x.context.binding.latency.unwrap_or(0))
 }
 
 fn around(x: &Extraction<'_>, arg: Option<&FieldArg>, emit: &mut dyn FnMut(Value<'_>)) {

@@ -315,7 +315,7 @@ pub(super) fn with_name(x: &Extraction<'_>, prefix: &[u8], then: &mut dyn FnMut(
             };
             x.text(build, |name| then(name));
         }
-        None if event.ty.is_exit() && is_about_fd(x) && x.context.binding.thread.is_some() => {
+        None if has_wanted_name(x) => {
             let build = |out: &mut Vec<u8>| {
                 out.extend_from_slice(prefix);
                 write_wanted_name(out, x);
@@ -324,6 +324,16 @@ pub(super) fn with_name(x: &Extraction<'_>, prefix: &[u8], then: &mut dyn FnMut(
         }
         None => {}
     }
+}
+
+/// Whether [`with_name`] has something to pass on.
+pub(super) fn has_name(x: &Extraction<'_>) -> bool {
+    x.context.fd().is_some() || has_wanted_name(x)
+}
+
+/// Whether the event was to be about an fd, or to make one.
+fn has_wanted_name(x: &Extraction<'_>) -> bool {
+    x.context.event.ty.is_exit() && is_about_fd(x) && x.context.binding.thread.is_some()
 }
 
 /// The parameter that says what to open.

@@ -34,7 +34,7 @@ pub mod value;
 pub mod write;
 
 pub use argument::ErrorKind;
-pub use straight::{Straight, straight};
+pub use straight::{Straight, lacks, straight};
 pub use table::{Arg, Class, Extract, ExtractOptions, Extraction, Field, FieldArg, FieldFlags, FieldRef};
 pub use value::Value;
 

@@ -25,7 +25,9 @@ pub(super) static FIELDS: &[Field] = &[
         }
     }),
     user("user.name", T::Charbuf, F::Na, "User name of the process.", |x, _, emit| {
-        text(x, emit, |user| &user.name, b"root");
+        if let Some(name) = user_name(x) {
+            emit(Value::Text(name));
+        }
     }),
     user("user.homedir", T::Charbuf, F::Na, "Home directory of the user.", |x, _, emit| {
         text(x, emit, |user| &user.home, b"/root");
@@ -73,6 +75,12 @@ fn text(
     if let Some(thread) = x.context.thread() {
         emit(Value::Text(of_user(x, thread.uid, part, of_root)));
     }
+}
+
+/// `user.name`.
+pub(super) fn user_name<'a>(x: &Extraction<'a>) -> Option<&'a [u8]> {
+    let thread = x.context.thread()?;
+    Some(of_user(x, thread.uid, |user| &user.name, b"root"))
 }
 
 /// By the users of the container, or else those of the host. Root is known even when nothing was

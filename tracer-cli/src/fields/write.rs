@@ -45,7 +45,8 @@ pub fn write_path(out: &mut Vec<u8>, text: &[u8]) {
 }
 
 fn write_safe(out: &mut Vec<u8>, text: &[u8], placeholder: Option<u8>) {
-    if text.iter().all(|b| is_printable(*b)) {
+    // All bytes at once: to stop at the first that is not printable would take longer.
+    if text.iter().fold(true, |all, b| all & is_printable(*b)) {
         return out.extend_from_slice(text);
     }
     for chunk in text.utf8_chunks() {

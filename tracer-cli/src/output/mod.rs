@@ -19,6 +19,10 @@ impl Sink for Silent {
         Ok(())
     }
 
+    fn sees_refused(&self) -> bool {
+        false
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

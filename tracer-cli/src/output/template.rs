@@ -20,6 +20,8 @@ pub const NO_VALUE: &[u8] = b"<NA>";
 pub struct Template {
     pieces: Vec<Piece>,
     shows_all: bool,
+    /// Tell at a glance that an event is not to be shown.
+    lacks: Vec<fn(&Extraction<'_>) -> bool>,
 }
 
 #[derive(Clone)]
@@ -111,7 +113,12 @@ impl Template {
         if pieces.is_empty() {
             return Err(error(at, "the template is empty"));
         }
-        Ok(Self { pieces, shows_all })
+        let mut template = Self { pieces, shows_all, lacks: Vec::new() };
+        // What this field shows depends on which events it was asked for before.
+        if !shows_all && template.columns().all(|column| column.name != "evt.outputtime") {
+            template.lacks = template.columns().filter_map(|column| fields::lacks(&column.name)).collect();
+        }
+        Ok(template)
     }
 
     /// The fields in the order in which they stand.
@@ -136,6 +143,9 @@ impl Template {
     ///
     /// `false`: the event lacks a field and is not to be shown; nothing was appended.
     pub fn write(&self, from: &Extraction<'_>, out: &mut Vec<u8>) -> bool {
+        if self.lacks.iter().any(|lacks| lacks(from)) {
+            return false;
+        }
         let start = out.len();
         for piece in &self.pieces {
             match piece {
@@ -189,10 +199,7 @@ impl Column {
     pub fn write(&self, from: &Extraction<'_>, out: &mut Vec<u8>) -> bool {
         let start = out.len();
         let found = match self.straight {
-            Some(write) => {
-                write(out, from);
-                true
-            }
+            Some(write) => write(out, from),
             None => self.write_value(from, out),
         };
         if !found {

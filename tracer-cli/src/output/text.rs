@@ -89,6 +89,10 @@ impl<W: Write> Sink for Lines<W> {
         if self.unbuffered || self.buffer.len() >= CHUNK { self.write_out() } else { Ok(()) }
     }
 
+    fn sees_refused(&self) -> bool {
+        false
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         if !self.buffer.is_empty() {
             self.write_out()?;

@@ -184,5 +184,5 @@ fn read_thread(body: &mut Body<'_>) -> Result<AmendedThread, Fault> {
     thread.flags = flags;
     thread.live_threads = live_threads;
     [thread.clone_ts, thread.last_exec_ts, thread.last_switch_ts, thread.exec_time] = times;
-    Ok(AmendedThread { thread, container })
+    Ok(AmendedThread { thread: *thread, container })
 }

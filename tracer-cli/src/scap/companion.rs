@@ -145,8 +145,7 @@ mod tests {
             let parsed = Parsed::read(&body, kind).unwrap().unwrap();
             assert!(parsed.bits.contains(EventBits::STATE_ONLY));
             assert_eq!((parsed.ts, parsed.tid), (77, 5));
-            let mut params: Vec<&[u8]> = vec![&[]; parsed.params];
-            parsed.params(&body, &mut params);
+            let params: Vec<&[u8]> = parsed.params(&body).collect();
             found.push((parsed.ty, params.into_iter().map(<[u8]>::to_vec).collect(), is_companion));
             out = rest;
         }

@@ -47,12 +47,21 @@ pub(super) struct Parsed {
     /// Bit *i*: parameter *i* could not be read when the event was recorded.
     pub unreadable: u32,
     /// Parameters that are wanted: at most those of the schema.
-    pub params: usize,
+    count: u8,
     /// Where the lengths of the parameters begin in the body, and how wide each is.
-    lens: usize,
+    lens: u8,
     wide: bool,
     /// Where the first parameter begins in the body.
-    data: usize,
+    data: u32,
+}
+
+/// The two numbers at the start of a block, its code and its length; zeros where there is none.
+#[inline]
+pub(super) fn words(window: &[u8]) -> (u32, u32) {
+    match *window {
+        [a, b, c, d, e, f, g, h, ..] => (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])),
+        _ => (0, 0),
+    }
 }
 
 /// The one parameter of an event of type `wanted`, which is none of the schema; `None` when the event in the body of a
@@ -76,6 +85,21 @@ pub(super) fn is_companion(body: &[u8], kind: EventKind) -> bool {
 }
 
 impl Parsed {
+    /// The event at the start of `bytes` with the length of its block, where all is well and the whole
+    /// block is there: so it is with nearly every block. What is wrong with the others is found out step
+    /// by step by those who read them.
+    #[inline(always)]
+    pub fn at_start(bytes: &[u8]) -> Option<(u32, Self)> {
+        let (code, len) = words(bytes);
+        let kind = EventKind::of(code)?;
+        let body_len = (len as usize).checked_sub(block::HEADER + block::TRAILER)?;
+        let (body, rest) = bytes.get(block::HEADER..)?.split_at_checked(body_len)?;
+        if len > kind.max_len() || rest.first_chunk() != Some(&len.to_le_bytes()) {
+            return None;
+        }
+        Some((len, Self::read(body, kind).ok()??))
+    }
+
     /// Reads the body of an event block; `None` for an event of a type that the schema does not know, and for
     /// [companions](is_companion).
     #[inline(always)]
@@ -145,32 +169,51 @@ impl Parsed {
             ty,
             bits,
             unreadable,
-            params: count.min(params).min(MAX_PARAMS),
-            lens,
+            count: count.min(params).min(MAX_PARAMS) as u8,
+            // A few dozen bytes, and at most the length of the block.
+            lens: lens as u8,
             wide,
-            data: lens + count * width,
+            data: (lens + count * width) as u32,
         }))
     }
 
-    /// Points `slots`, one for each of [`Parsed::params`], to the parameters in the body.
+    /// The parameters in the body.
     #[inline]
-    pub fn params<'a>(&self, body: &'a [u8], slots: &mut [&'a [u8]]) {
-        let mut lens = body.get(self.lens..).unwrap_or_default();
-        let mut data = body.get(self.data..).unwrap_or_default();
-        for slot in slots {
-            let len = if self.wide {
-                let Some((len, rest)) = lens.split_first_chunk() else { return };
-                lens = rest;
-                u32::from_le_bytes(*len) as usize
-            } else {
-                let Some((len, rest)) = lens.split_first_chunk() else { return };
-                lens = rest;
-                usize::from(u16::from_le_bytes(*len))
-            };
-            let Some((param, rest)) = data.split_at_checked(len) else { return };
-            data = rest;
-            *slot = param;
+    pub fn params<'a>(&self, body: &'a [u8]) -> Params<'a> {
+        let width = if self.wide { 4 } else { 2 };
+        let lens = usize::from(self.lens);
+        Params {
+            lens: body.get(lens..lens + usize::from(self.count) * width).unwrap_or_default(),
+            data: body.get(self.data as usize..).unwrap_or_default(),
+            wide: self.wide,
         }
+    }
+}
+
+/// The parameters of an event whose lengths were checked.
+pub(super) struct Params<'a> {
+    lens: &'a [u8],
+    data: &'a [u8],
+    wide: bool,
+}
+
+impl<'a> Iterator for Params<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let len = if self.wide {
+            let (len, rest) = self.lens.split_first_chunk()?;
+            self.lens = rest;
+            u32::from_le_bytes(*len) as usize
+        } else {
+            let (len, rest) = self.lens.split_first_chunk()?;
+            self.lens = rest;
+            usize::from(u16::from_le_bytes(*len))
+        };
+        let (param, rest) = self.data.split_at_checked(len)?;
+        self.data = rest;
+        Some(param)
     }
 }
 

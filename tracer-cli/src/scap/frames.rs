@@ -29,6 +29,11 @@ impl Compression {
         }
     }
 
+    /// Whether it takes longer to decompress an event than to do most things with it.
+    pub fn is_slow(self) -> bool {
+        self == Compression::Gzip
+    }
+
     /// A reader of what is inside `file`.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use super::index_build::Collected;
 use super::input::{Input, plain};
 use super::reader::CaptureSource;
 use super::zstd_frame;
+use crate::schema::TypeSet;
 use crate::source::{LookUp, Next, Source, SourceCounts, SourceError};
 use crate::state::State;
 use crate::state::inspector::Inspector;
@@ -321,6 +322,7 @@ pub struct PortionSource {
     capture: Arc<IndexedCapture>,
     portions: VecDeque<Portion>,
     source: Option<CaptureSource>,
+    unread: TypeSet,
     stopped: bool,
     /// Of portions that were read, and of what is left out.
     counts: SourceCounts,
@@ -330,7 +332,14 @@ impl PortionSource {
     pub fn new(capture: Arc<IndexedCapture>, portions: Portions) -> Self {
         let Portions { list, late, unknown } = portions;
         let counts = SourceCounts { late, unknown, ..SourceCounts::default() };
-        Self { capture, portions: list.into(), source: None, stopped: false, counts }
+        Self {
+            capture,
+            portions: list.into(),
+            source: None,
+            unread: TypeSet::default(),
+            stopped: false,
+            counts,
+        }
     }
 
     fn add_counts(&mut self) {
@@ -367,8 +376,15 @@ impl Source for PortionSource {
     fn resume(&mut self, inspector: &mut Inspector) -> Result<u64, SourceError> {
         self.add_counts();
         let Some(portion) = self.portions.pop_front() else { return Ok(0) };
-        self.source = Some(self.capture.open(&portion, inspector)?);
+        let mut source = self.capture.open(&portion, inspector)?;
+        source.leave_unread(self.unread);
+        self.source = Some(source);
         Ok(portion.events_before)
+    }
+
+    /// Before the first portion.
+    fn leave_unread(&mut self, types: TypeSet) {
+        self.unread = types;
     }
 
     fn stop(&mut self) {

@@ -6,6 +6,7 @@
 
 use super::chunks::{Chunk, Chunks, More};
 use super::damage::CaptureError;
+use super::event_block::Parsed;
 use super::file::{ReadOptions, Watched, is_being_written};
 use super::frames::{self, Compression};
 use std::fs::File;
@@ -65,9 +66,7 @@ impl Input {
             let compression = Compression::of(&first_bytes(&mut file.file)?);
             file.file.seek(SeekFrom::Start(begin))?;
             let reader = compression.unpacked(file)?;
-            let chunks =
-                if compression == Compression::None { Chunks::here(reader) } else { Chunks::ahead(reader)? };
-            Self::with(name, compression, chunks)
+            Self::with(name, compression, Chunks::ahead(reader, compression.is_slow())?)
         };
         input.file = Some(same);
         Ok(input)
@@ -78,7 +77,7 @@ impl Input {
         let magic = first_bytes(&mut file)?;
         let compression = Compression::of(&magic);
         let reader = compression.unpacked(Cursor::new(magic).chain(file))?;
-        Ok(Self::with(name, compression, Chunks::ahead(reader)?))
+        Ok(Self::with(name, compression, Chunks::ahead(reader, compression.is_slow())?))
     }
 
     /// An input with these bytes, which may be compressed.
@@ -141,6 +140,13 @@ impl Input {
             }
         }
         Some(self.window.len() >= n)
+    }
+
+    /// The event at the start of the window with the length of its block, where one was found there when
+    /// the bytes arrived.
+    #[inline]
+    pub fn event(&mut self) -> Option<(u32, Parsed)> {
+        self.window.event()
     }
 
     /// What is in the window.

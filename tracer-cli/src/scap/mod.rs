@@ -27,6 +27,7 @@ mod flight_ring;
 mod frame_file;
 mod frame_queue;
 mod frames;
+mod framing;
 mod index;
 mod index_build;
 mod index_file;

@@ -21,7 +21,11 @@ const PIPE_DST: u32 = 1 << 22;
 const OLD_TAIL: u64 = 29;
 
 /// Reads the body of a process list of `version`, a thread at a time.
-pub(super) fn read(body: &mut Body<'_>, version: u8, mut found: impl FnMut(Thread)) -> Result<(), Fault> {
+pub(super) fn read(
+    body: &mut Body<'_>,
+    version: u8,
+    mut found: impl FnMut(Box<Thread>),
+) -> Result<(), Fault> {
     // What is left at the end is padding.
     while body.left() >= 4 {
         found(if version >= NEWEST { read_newest(body)? } else { read_entry(body, version)? });
@@ -30,7 +34,7 @@ pub(super) fn read(body: &mut Body<'_>, version: u8, mut found: impl FnMut(Threa
 }
 
 /// Reads one entry of the newest version.
-pub(super) fn read_newest(body: &mut Body<'_>) -> Result<Thread, Fault> {
+pub(super) fn read_newest(body: &mut Body<'_>) -> Result<Box<Thread>, Fault> {
     let len = u64::from(body.u32("length of a process")?);
     let rest = len.checked_sub(4).ok_or(Fault::Value { what: "the length of a process", value: len })?;
     let mut entry = body.entry(rest, "a process")?;
@@ -40,10 +44,11 @@ pub(super) fn read_newest(body: &mut Body<'_>) -> Result<Thread, Fault> {
     Ok(thread)
 }
 
-fn read_entry(body: &mut Body<'_>, version: u8) -> Result<Thread, Fault> {
+fn read_entry(body: &mut Body<'_>, version: u8) -> Result<Box<Thread>, Fault> {
     let tid = body.i64("tid")?;
     let pid = body.i64("pid")?;
-    let mut thread = Thread::new(tid, pid);
+    // In its place from the start: it is large.
+    let mut thread = Box::new(Thread::new(tid, pid));
     thread.ptid = body.i64("ptid")?;
     if version >= 6 {
         thread.sid = body.i64("session")?;

@@ -4,13 +4,13 @@ use super::block::{self, EventKind, Kind};
 use super::body::Body;
 use super::compat;
 use super::damage::{CaptureError, Damage, Fault, Place};
-use super::event_block::{self, Parsed};
+use super::event_block::{self, Parsed, words};
 use super::file::ReadOptions;
 use super::input::Input;
 use super::{amend_event, fd_list, interface_list, machine, own_block, proc_list, user_list};
 use crate::event::{Event, EventBits};
 use crate::param_slots::ParamSlots;
-use crate::schema::EventType;
+use crate::schema::{EventType, TypeSet};
 use crate::source::{LookUp, Next, Source, SourceCounts, SourceError};
 use crate::state::State;
 use crate::state::amendment::Amendment;
@@ -37,6 +37,7 @@ pub struct CaptureSource {
     later: VecDeque<PathBuf>,
     options: ReadOptions,
     slots: ParamSlots,
+    unread: TypeSet,
     /// Length of the block that the event lent out is in.
     lent: usize,
     /// What [`CaptureSource::look_ahead`] found.
@@ -113,6 +114,7 @@ impl CaptureSource {
             later,
             options: ReadOptions::default(),
             slots: ParamSlots::new(),
+            unread: TypeSet::default(),
             lent: 0,
             ahead: None,
             stopped: false,
@@ -163,8 +165,8 @@ impl CaptureSource {
     #[inline]
     fn find(&mut self) -> Result<Found, CaptureError> {
         loop {
-            if let Some((len, parsed)) = self.event() {
-                self.lent = len;
+            if let Some((len, parsed)) = self.input.event() {
+                self.lent = len as usize;
                 return Ok(Found::Event(parsed));
             }
             let header = match self.wait() {
@@ -212,20 +214,42 @@ impl CaptureSource {
         Ok(Some(Box::new(amendment)))
     }
 
-    /// The event at the start of the window with the length of its block, where all is well and the
-    /// window has the whole block: so it is with nearly every block. What is wrong with the others is
-    /// found out step by step by those who read them.
-    #[inline(always)]
-    fn event(&self) -> Option<(usize, Parsed)> {
-        let window = self.input.window();
-        let (code, len) = words(window);
-        let kind = EventKind::of(code)?;
-        let body_len = (len as usize).checked_sub(block::HEADER + block::TRAILER)?;
-        let (body, rest) = window.get(block::HEADER..)?.split_at_checked(body_len)?;
-        if len > kind.max_len() || rest.first_chunk() != Some(&len.to_le_bytes()) {
-            return None;
+    /// The event whose block is at the start of the window.
+    #[inline]
+    fn lend(&mut self, parsed: Parsed) -> Event<'_> {
+        let mut bits = parsed.bits;
+        if parsed.ts < self.last_ts {
+            self.counts.late += 1;
+            bits |= EventBits::LATE;
         }
-        Some((len as usize, Parsed::read(body, kind).ok()??))
+        self.last_ts = parsed.ts;
+        if self.leading {
+            self.leading = is_initial(parsed.ty);
+            if self.leading {
+                // sysdig counts those of the first section.
+                bits |= if self.is_joined { EventBits::EARLY } else { EventBits::STATE_ONLY };
+            }
+        }
+        let params: &[&[u8]] = if self.unread.contains(parsed.ty) {
+            &[]
+        } else {
+            let end = self.lent.saturating_sub(block::TRAILER);
+            let body = self.input.window().get(block::HEADER..end).unwrap_or_default();
+            let params = self.slots.lend_filled(parsed.params(body));
+            compat::restore(parsed.ty, params);
+            params
+        };
+        Event {
+            num: 0,
+            ts: parsed.ts,
+            tid: parsed.tid,
+            pid: 0,
+            cpu: parsed.cpu,
+            ty: parsed.ty,
+            bits,
+            unreadable: parsed.unreadable,
+            params,
+        }
     }
 
     /// Waits a little for the next block. Of what is no event the beginning is enough, the rest will
@@ -359,7 +383,7 @@ impl CaptureSource {
                 Kind::Processes(version) => self.list(kind, len, |body| {
                     proc_list::read(body, version, |thread| {
                         if state.len() < MAX_THREADS {
-                            state.insert(thread);
+                            state.insert_boxed(thread);
                         } else {
                             state.counts.threads_evicted += 1;
                         }
@@ -453,15 +477,6 @@ fn is_initial(ty: EventType) -> bool {
     )
 }
 
-/// The two numbers at the start of a block; zeros where there is none.
-#[inline]
-fn words(window: &[u8]) -> (u32, u32) {
-    match *window {
-        [a, b, c, d, e, f, g, h, ..] => (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])),
-        _ => (0, 0),
-    }
-}
-
 #[inline]
 fn trailer(bytes: Option<&[u8]>) -> u32 {
     bytes.and_then(<[u8]>::first_chunk).copied().map_or(0, u32::from_le_bytes)
@@ -485,46 +500,32 @@ impl Source for CaptureSource {
         if self.stopped {
             return Ok(Next::End);
         }
-        let found = if self.ahead.is_some() {
-            self.ahead.take().unwrap_or(Found::End)
-        } else {
-            self.input.advance(std::mem::take(&mut self.lent));
-            self.find()?
+        let found = match self.ahead.take() {
+            Some(found) => found,
+            None => {
+                self.input.advance(std::mem::take(&mut self.lent));
+                match self.input.event() {
+                    // So it is nearly always, and then no more is to be looked at.
+                    Some((len, parsed)) => {
+                        self.lent = len as usize;
+                        return Ok(Next::Event(self.lend(parsed)));
+                    }
+                    None => self.find()?,
+                }
+            }
         };
-        let parsed = match found {
-            Found::Event(parsed) => parsed,
-            Found::Amendment(amendment) => return Ok(Next::Amendment(amendment)),
-            Found::Section => return Ok(Next::Section),
-            Found::Recording => return Ok(Next::Recording),
-            Found::NotYet => return Ok(Next::Idle),
-            Found::End => return Ok(Next::End),
-        };
-        let is_late = parsed.ts < self.last_ts;
-        self.counts.late += u64::from(is_late);
-        self.last_ts = parsed.ts;
-        let end = self.lent.saturating_sub(block::TRAILER);
-        let body = self.input.window().get(block::HEADER..end).unwrap_or_default();
-        let params = self.slots.lend(parsed.params);
-        parsed.params(body, params);
-        compat::restore(parsed.ty, params);
-        let mut bits = parsed.bits;
-        bits.set(EventBits::LATE, is_late);
-        self.leading &= is_initial(parsed.ty);
-        if self.leading {
-            // sysdig counts those of the first section.
-            bits |= if self.is_joined { EventBits::EARLY } else { EventBits::STATE_ONLY };
-        }
-        Ok(Next::Event(Event {
-            num: 0,
-            ts: parsed.ts,
-            tid: parsed.tid,
-            pid: 0,
-            cpu: parsed.cpu,
-            ty: parsed.ty,
-            bits,
-            unreadable: parsed.unreadable,
-            params,
-        }))
+        Ok(match found {
+            Found::Event(parsed) => Next::Event(self.lend(parsed)),
+            Found::Amendment(amendment) => Next::Amendment(amendment),
+            Found::Section => Next::Section,
+            Found::Recording => Next::Recording,
+            Found::NotYet => Next::Idle,
+            Found::End => Next::End,
+        })
+    }
+
+    fn leave_unread(&mut self, types: TypeSet) {
+        self.unread = types;
     }
 
     fn stop(&mut self) {

@@ -132,9 +132,7 @@ mod tests {
         assert_eq!((parsed.ts, parsed.tid, parsed.cpu, parsed.ty), (1234, -7, 3, event.ty));
         assert_eq!(parsed.unreadable, event.unreadable);
         assert_eq!(parsed.bits.contains(EventBits::STATE_ONLY), state_only);
-        let mut params: Vec<&[u8]> = vec![&[]; parsed.params];
-        parsed.params(body, &mut params);
-        (out.len(), kind.large, params.into_iter().map(<[u8]>::to_vec).collect())
+        (out.len(), kind.large, parsed.params(body).map(<[u8]>::to_vec).collect())
     }
 
     #[test]

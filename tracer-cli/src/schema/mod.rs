@@ -4,6 +4,8 @@ pub mod convert;
 mod convert_tables;
 pub mod names;
 pub mod tables;
+mod type_set;
 pub mod types;
 
+pub use type_set::TypeSet;
 pub use types::*;

@@ -7,11 +7,11 @@
 use super::cgroup_id::ContainerType;
 use super::containers::Place;
 use super::fd::FdInfo;
+use super::step::Deferred;
 use super::thread::{Thread, ThreadFlags};
 use super::users::User;
 use super::{Binding, State};
 use bstr::BString;
-use smallvec::SmallVec;
 
 /// Flags that a field can show.
 const SHOWN: ThreadFlags = ThreadFlags::FROM_CHILD.union(ThreadFlags::REAPER).complement();
@@ -71,14 +71,8 @@ impl Amendment {
         self.binding = other.binding.or(self.binding);
     }
 
-    /// Puts right what is known after the event of thread `tid`; fds whose names are new with it are added to `renamed`.
-    pub(super) fn apply(
-        self,
-        state: &mut State,
-        tid: i64,
-        binding: &mut Binding,
-        renamed: &mut SmallVec<[(i64, i64); 2]>,
-    ) {
+    /// Puts right what is known after the event of thread `tid`; what ends with it is added to `deferred`.
+    pub(super) fn apply(self, state: &mut State, tid: i64, binding: &mut Binding, deferred: &mut Deferred) {
         for amended in self.threads {
             amended.apply(state);
         }
@@ -88,7 +82,7 @@ impl Amendment {
                 None => _ = process.fds.remove(number),
                 Some(info) => {
                     if info.name_changed {
-                        renamed.push((pid, number));
+                        deferred.rename(pid, number);
                     }
                     process.fds.insert(number, info);
                 }

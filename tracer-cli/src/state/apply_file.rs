@@ -113,7 +113,7 @@ pub(super) fn close(step: &mut Step<'_>) {
         return;
     }
     if let Some(pid) = step.process().map(|process| process.tid) {
-        step.deferred.closed.push((pid, fd, fd));
+        step.deferred.close(pid, fd, fd);
     }
 }
 
@@ -135,7 +135,7 @@ pub(super) fn close_range(step: &mut Step<'_>) {
         }
     } else {
         let pid = process.tid;
-        step.deferred.closed.push((pid, first, last));
+        step.deferred.close(pid, first, last);
     }
 }
 

@@ -49,11 +49,9 @@ pub(super) fn set_usage(thread: &mut Thread, event: &Event<'_>, first: usize) {
 }
 
 /// The CPU time that a thread has used and, where a live source adds it, its memory.
-pub(super) fn cpu_times(step: &mut Step<'_>) {
-    let (Some(user), Some(system)) = (step.event.u64(0), step.event.u64(1)) else { return };
-    let memory = step.event.u64(2).zip(step.event.u64(3));
-    let Some(thread) = step.state.thread_mut(step.thread) else { return };
-    if let Some((size, resident)) = memory {
+pub(super) fn cpu_times(thread: &mut Thread, event: &Event<'_>) {
+    let (Some(user), Some(system)) = (event.u64(0), event.u64(1)) else { return };
+    if let Some((size, resident)) = event.u64(2).zip(event.u64(3)) {
         (thread.vm_size, thread.vm_rss) = (size as u32, resident as u32);
     }
     let before = thread.cpu_use;
@@ -206,7 +204,7 @@ pub(super) fn exit(step: &mut Step<'_>) {
     let reaper = step.event.i64(4).filter(|tid| *tid > 0);
     step.state.mark_dead(step.thread);
     step.state.note_end(step.event.tid, step.event.ts);
-    step.deferred.ended = Some(step.event.tid);
+    step.deferred.end(step.event.tid);
     if let Some(process) = step.process()
         && process.is_main()
         && process.live_threads == 0
@@ -470,18 +468,14 @@ pub(super) fn prlimit(step: &mut Step<'_>) {
 }
 
 /// brk, mmap and munmap report the memory sizes of the process; they are kept with the thread that asked.
-pub(super) fn memory(step: &mut Step<'_>) {
-    set_memory(step, 1, false);
+pub(super) fn memory(thread: &mut Thread, event: &Event<'_>) {
+    set_memory(thread, event, 1);
 }
 
-fn set_memory(step: &mut Step<'_>, first: usize, of_process: bool) {
-    let event = step.event;
+fn set_memory(thread: &mut Thread, event: &Event<'_>, first: usize) {
     let (size, rss, swap) = (event.u64(first), event.u64(first + 1), event.u64(first + 2));
     let (Some(size), Some(rss), Some(swap)) = (size, rss, swap) else { return };
-    let key = if of_process { step.process } else { step.thread };
-    if let Some(thread) = step.state.thread_mut(key) {
-        (thread.vm_size, thread.vm_rss, thread.vm_swap) = (size as u32, rss as u32, swap as u32);
-    }
+    (thread.vm_size, thread.vm_rss, thread.vm_swap) = (size as u32, rss as u32, swap as u32);
 }
 
 /// A thread leaves its CPU; its time is accounted by the inspector.
@@ -491,5 +485,7 @@ pub(super) fn switch(step: &mut Step<'_>) {
         thread.major_faults = event.u64(1).unwrap_or(thread.major_faults);
         thread.minor_faults = event.u64(2).unwrap_or(thread.minor_faults);
     }
-    set_memory(step, 3, true);
+    if let Some(process) = step.process() {
+        set_memory(process, event, 3);
+    }
 }

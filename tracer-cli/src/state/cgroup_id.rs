@@ -239,12 +239,13 @@ fn in_part(name: &[u8], above: &[u8], own_pid_namespace: bool) -> Option<Found> 
         return Some(found);
     }
     // containerd's CRI plugin without systemd: "<slice>:cri-containerd:<id>".
-    if let Some(at) = memchr::memmem::rfind(name, b":cri-containerd:") {
+    if name.contains(&b':')
+        && let Some(at) = memchr::memmem::rfind(name, b":cri-containerd:")
+    {
         let id = name.get(at + b":cri-containerd:".len()..)?;
         return is_hex_id(id).then(|| Found { kind: ContainerType::Containerd, full_id: id.into() });
     }
-    let libvirt = memchr::memmem::rfind(above, b"/libvirt/lxc");
-    if !name.is_empty() && libvirt.is_some_and(|at| at + b"/libvirt/lxc".len() == above.len()) {
+    if !name.is_empty() && above.ends_with(b"/libvirt/lxc") {
         return Some(Found { kind: ContainerType::LibvirtLxc, full_id: name.into() });
     }
     PATTERNS.iter().find_map(|pattern| {

@@ -9,6 +9,7 @@ use super::users::Users;
 use bstr::BString;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// A container's place in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -174,6 +175,15 @@ pub struct Containers {
     /// Questions are wanted.
     asks: bool,
     questions: Vec<Question>,
+    last_found: Option<LastFound>,
+}
+
+/// What control groups said of the thread that was placed last: the next one often has the same.
+#[derive(Debug)]
+struct LastFound {
+    cgroups: Rc<[u8]>,
+    own_pid_namespace: bool,
+    found: Option<Found>,
 }
 
 impl Containers {
@@ -285,7 +295,15 @@ impl Containers {
     /// Where a thread with these control groups runs.
     pub fn place_of(&mut self, thread: &Thread) -> Place {
         let own_pid_namespace = thread.flags.contains(ThreadFlags::IN_PID_NS);
-        match container_id_of(&thread.cgroups, own_pid_namespace) {
+        let is_known = self.last_found.as_ref().is_some_and(|last| {
+            last.own_pid_namespace == own_pid_namespace && last.cgroups == thread.cgroups
+        });
+        if !is_known {
+            let found = container_id_of(&thread.cgroups, own_pid_namespace);
+            self.last_found =
+                Some(LastFound { cgroups: Rc::clone(&thread.cgroups), own_pid_namespace, found });
+        }
+        match self.last_found.as_ref().and_then(|last| last.found.clone()) {
             Some(found) => self.enter(&found, thread, owner_of(&thread.cgroups)),
             None => Place::Host,
         }

@@ -37,9 +37,10 @@ impl EnterParams {
     /// Forgets the event; the memory stays.
     #[inline]
     pub fn clear(&mut self) {
-        self.ty = None;
-        self.bytes.clear();
-        self.ends.clear();
+        if self.ty.take().is_some() {
+            self.bytes.clear();
+            self.ends.clear();
+        }
     }
 
     /// The type of the kept event.

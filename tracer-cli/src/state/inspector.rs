@@ -9,11 +9,11 @@ use super::cgroup_id::ContainerType;
 use super::enter_params::EnterParams;
 use super::plan::{Action, Bind, Plan};
 use super::step::{Deferred, Step};
-use super::thread::{Thread, ThreadFlags};
+use super::thread::{LastEvent, Thread, ThreadFlags};
 use super::users::{User, Users};
-use super::{Binding, State, ThreadKey, apply_clone, apply_container, apply_process};
+use super::{Binding, State, ThreadKey, apply_clone, apply_container};
 use crate::event::{Event, EventBits};
-use crate::schema::EventType;
+use crate::schema::{EventType, TypeSet};
 use crate::source::{Source, SourceError};
 
 /// How much is kept.
@@ -39,7 +39,7 @@ pub struct Inspector {
     /// What is known; fill it with what the source knows before the first event.
     pub state: State,
     limits: Limits,
-    plans: Box<[Plan]>,
+    plans: &'static [Plan],
     deferred: Deferred,
     /// What is to be put right after the next event.
     amendment: Option<Box<Amendment>>,
@@ -68,7 +68,7 @@ impl Inspector {
         Self {
             state: State::default(),
             limits,
-            plans: Plan::table(),
+            plans: Plan::of_types(),
             deferred: Deferred::default(),
             amendment: None,
             scratch: Vec::with_capacity(super::path::MAX_PATH),
@@ -118,7 +118,7 @@ impl Inspector {
 
     /// Removes from the state what the last event ended, for those who read the state between events.
     pub fn settle(&mut self) {
-        self.finish_previous();
+        self.deferred.finish(&mut self.state);
     }
 
     /// Remembers what the next event does not tell.
@@ -135,7 +135,7 @@ impl Inspector {
 
     /// Puts right what is known after `event` was applied with the outcome `binding`.
     pub fn amend(&mut self, amendment: Amendment, event: &Event<'_>, binding: &mut Binding) {
-        amendment.apply(&mut self.state, event.tid, binding, &mut self.deferred.renamed);
+        amendment.apply(&mut self.state, event.tid, binding, &mut self.deferred);
     }
 
     /// Updates the state with `event` and says what the event is about.
@@ -159,8 +159,8 @@ impl Inspector {
         event: &Event<'_>,
         look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>,
     ) -> Binding {
-        self.finish_previous();
-        let plan = self.plans.get(usize::from(event.ty.0)).copied().unwrap_or(Plan::UNKNOWN);
+        self.deferred.finish(&mut self.state);
+        let plan = self.plans.get(usize::from(event.ty.0)).unwrap_or(&Plan::UNKNOWN);
         let mut binding = Binding {
             delta: self.clock.previous_ts.map(|before| event.ts.saturating_sub(before)),
             first_ts: self.clock.first_ts.unwrap_or(event.ts),
@@ -185,8 +185,8 @@ impl Inspector {
                 apply_clone::clone(&mut self.state, event, layout, caller, look_up);
                 self.make_room(0, event.tid);
                 binding.thread = self.state.find(event.tid);
-                if let Some(key) = binding.thread {
-                    binding.latency = self.pair(key, event).latency;
+                if let Some(thread) = binding.thread.and_then(|key| self.state.thread_mut(key)) {
+                    binding.latency = pair(thread, event).latency;
                 }
                 return binding;
             }
@@ -194,7 +194,7 @@ impl Inspector {
             Action::User(added) => apply_user(&mut self.state, event, added),
             Action::Group(added) => apply_group(&mut self.state, event, added),
             Action::Container => binding.thread = apply_container::note(&mut self.state, event),
-            Action::None | Action::Thread(_) => {}
+            Action::None | Action::Own(_) | Action::Thread(_) => {}
         }
 
         if plan.is_switch {
@@ -202,51 +202,36 @@ impl Inspector {
         }
         let Some(key) = self.bind(event, plan.bind, look_up) else { return binding };
         binding.thread = Some(key);
-        let pair = if plan.is_call { self.pair(key, event) } else { Pair::default() };
-        binding.latency = pair.latency;
-        if plan.is_switch
-            && let Some(thread) = self.state.thread_mut(key)
-        {
+        let Some(thread) = self.state.thread_mut(key) else { return binding };
+        let mut enter_fd = None;
+        if plan.is_call && event.ty.is_exit() {
+            Pair { latency: binding.latency, enter_fd } = pair(thread, event);
+        }
+        if plan.is_switch {
             thread.exec_time += binding.slice;
             thread.last_switch_ts = event.ts;
             binding.latency = Some(thread.last.latency);
         }
-        binding.fd = plan.fd.and_then(|i| event.i64(usize::from(i))).or(pair.enter_fd).filter(|fd| *fd >= 0);
+        binding.fd = plan.fd.and_then(|i| event.i64(usize::from(i))).or(enter_fd).filter(|fd| *fd >= 0);
         if plan.is_call && event.ty.is_enter() {
-            self.begin(key, event, &plan, binding.fd);
+            begin(thread, event, plan, binding.fd);
         }
-        if let Action::Thread(handler) = plan.action {
-            self.run(handler, event, key, &mut binding, look_up);
+        match plan.action {
+            Action::Own(handler) => handler(thread, event),
+            Action::Thread(handler) => self.run(handler, event, key, &mut binding, look_up),
+            _ => {}
         }
         binding
     }
 
-    /// Removes what the event before ended.
-    #[inline]
-    fn finish_previous(&mut self) {
-        if !self.deferred.is_empty() {
-            self.finish_deferred();
-        }
-    }
-
-    fn finish_deferred(&mut self) {
-        for (pid, fd) in self.deferred.renamed.drain(..) {
-            let process = self.state.find(pid).and_then(|key| self.state.thread_mut(key));
-            if let Some(info) = process.and_then(|process| process.fds.get_mut(fd)) {
-                info.name_changed = false;
-            }
-        }
-        for (pid, first, last) in self.deferred.closed.drain(..) {
-            let process = self.state.find(pid).and_then(|key| self.state.thread_mut(key));
-            match process {
-                Some(process) if first == last => _ = process.fds.remove(first),
-                Some(process) => process.fds.remove_range(first, last),
-                None => {}
-            }
-        }
-        if let Some(tid) = self.deferred.ended.take() {
-            apply_process::remove_ended(&mut self.state, tid);
-        }
+    /// Of event types of which only the events that are not in `unseen` are looked at: those whose
+    /// parameters nobody needs, the state included.
+    pub fn unread(&self, unseen: TypeSet) -> TypeSet {
+        let plan = |ty: EventType| self.plans.get(usize::from(ty.0)).unwrap_or(&Plan::UNKNOWN);
+        let is_read =
+            |ty: EventType| !unseen.contains(ty) || plan(ty).keep || !matches!(plan(ty).action, Action::None);
+        // The exit event may be about the fd that only the enter event has.
+        TypeSet::of(|ty| !is_read(ty) && !(ty.is_enter() && is_read(ty.exit())))
     }
 
     /// The thread of an event, as far as events of this kind have one.
@@ -302,47 +287,6 @@ impl Inspector {
         }
     }
 
-    /// Pairs an exit with its enter and notes it as the thread's last call.
-    #[inline]
-    fn pair(&mut self, key: ThreadKey, event: &Event<'_>) -> Pair {
-        let Some(thread) = self.state.thread_mut(key) else { return Pair::default() };
-        let last = &mut thread.last;
-        if event.ty.is_enter() {
-            return Pair::default();
-        }
-        let enter = event.ty.enter();
-        // A successful execveat returns as execve from old probes.
-        let is_pair = last.ty == Some(enter)
-            || (last.ty == Some(EventType::SYSCALL_EXECVEAT_E) && event.ty == EventType::SYSCALL_EXECVE_19_X);
-        let pair = if is_pair {
-            Pair { latency: Some(event.ts.saturating_sub(last.ts)), enter_fd: last.fd }
-        } else {
-            Pair::default()
-        };
-        last.ty = Some(event.ty);
-        last.latency = pair.latency.unwrap_or(last.latency);
-        if !is_pair {
-            thread.enter.clear();
-        }
-        pair
-    }
-
-    /// Notes the beginning of a call.
-    #[inline]
-    fn begin(&mut self, key: ThreadKey, event: &Event<'_>, plan: &Plan, fd: Option<i64>) {
-        let Some(thread) = self.state.thread_mut(key) else { return };
-        thread.last.ty = Some(event.ty);
-        thread.last.ts = event.ts;
-        thread.last.cpu = event.cpu;
-        thread.last.fd = fd;
-        thread.last.latency = 0;
-        if plan.keep {
-            thread.enter.keep(event);
-        } else {
-            thread.enter.clear();
-        }
-    }
-
     fn run(
         &mut self,
         handler: fn(&mut Step<'_>),
@@ -352,15 +296,14 @@ impl Inspector {
         look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>,
     ) {
         // Out of the thread while the handler runs, so that it can be read while the state changes.
-        let enter = match self.state.thread_mut(key) {
-            Some(thread) if event.ty.is_exit() => std::mem::take(&mut thread.enter),
-            _ => EnterParams::default(),
-        };
+        let enter = self.state.thread_mut(key).map(|thread| &mut thread.enter);
+        let kept = enter.filter(|enter| event.ty.is_exit() && enter.ty().is_some()).map(std::mem::take);
+        let nothing = EnterParams::default();
         let mut step = Step {
             process: self.state.process_key(key),
             state: &mut self.state,
             event,
-            enter: &enter,
+            enter: kept.as_ref().unwrap_or(&nothing),
             thread: key,
             began: binding.latency.map(|latency| event.ts.saturating_sub(latency)),
             fd: binding.fd,
@@ -370,10 +313,10 @@ impl Inspector {
         };
         handler(&mut step);
         binding.fd = step.fd;
-        if event.ty.is_exit()
+        if let Some(kept) = kept
             && let Some(thread) = self.state.thread_mut(key)
         {
-            thread.enter = enter;
+            thread.enter = kept;
         }
     }
 
@@ -426,6 +369,36 @@ impl Inspector {
 struct Pair {
     latency: Option<u64>,
     enter_fd: Option<i64>,
+}
+
+/// Pairs an exit with its enter and notes it as the thread's last call.
+#[inline]
+fn pair(thread: &mut Thread, event: &Event<'_>) -> Pair {
+    if event.ty.is_enter() {
+        return Pair::default();
+    }
+    let last = &mut thread.last;
+    // A successful execveat returns as execve from old probes.
+    let is_pair = last.ty == Some(event.ty.enter())
+        || (last.ty == Some(EventType::SYSCALL_EXECVEAT_E) && event.ty == EventType::SYSCALL_EXECVE_19_X);
+    last.ty = Some(event.ty);
+    if !is_pair {
+        thread.enter.clear();
+        return Pair::default();
+    }
+    last.latency = event.ts.saturating_sub(last.ts);
+    Pair { latency: Some(last.latency), enter_fd: last.fd }
+}
+
+/// Notes the beginning of a call.
+#[inline]
+fn begin(thread: &mut Thread, event: &Event<'_>, plan: &Plan, fd: Option<i64>) {
+    thread.last = LastEvent { ty: Some(event.ty), ts: event.ts, cpu: event.cpu, fd, latency: 0 };
+    if plan.keep {
+        thread.enter.keep(event);
+    } else {
+        thread.enter.clear();
+    }
 }
 
 /// What recorders call users and groups that have no name.

@@ -19,6 +19,7 @@ mod members;
 mod orient;
 pub mod path;
 mod plan;
+mod recent;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ use crate::event::Event;
 use containers::{Container, Place};
 use fd::FdInfo;
 use members::Members;
+use recent::Recent;
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;
 use thread::Thread;
@@ -40,6 +42,7 @@ pub struct State {
     threads: Vec<Option<Box<Thread>>>,
     free: Vec<u32>,
     by_tid: FxHashMap<i64, u32>,
+    recent: Recent,
     /// The thread of an event that no thread made.
     stand_in: Option<Box<Thread>>,
     /// Parent process → its child processes.
@@ -100,7 +103,17 @@ impl ThreadKey {
 impl State {
     #[inline]
     pub fn find(&self, tid: i64) -> Option<ThreadKey> {
-        self.by_tid.get(&tid).map(|i| ThreadKey(*i))
+        let place = self.recent.place(tid);
+        match self.threads.get(place) {
+            Some(Some(thread)) if thread.tid == tid => Some(ThreadKey(place as u32)),
+            _ => self.look_up(tid),
+        }
+    }
+
+    fn look_up(&self, tid: i64) -> Option<ThreadKey> {
+        let place = *self.by_tid.get(&tid)?;
+        self.recent.note(tid, place);
+        Some(ThreadKey(place))
     }
 
     #[inline]

@@ -1,8 +1,11 @@
 //! What is to be done with each event type, decided once so that applying an event looks nothing up.
 
 use super::step::Step;
+use super::thread::Thread;
 use super::{apply_clone, apply_file, apply_process, apply_socket};
+use crate::event::Event;
 use crate::schema::{Class, EventFlags, EventInfo, EventType, ParamType, tables};
+use std::sync::LazyLock;
 
 /// How an event finds its thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub(super) enum Action {
     None,
     /// Something about the thread that made it, or its process.
     Thread(fn(&mut Step<'_>)),
+    /// Something about the thread alone that made it.
+    Own(fn(&mut Thread, &Event<'_>)),
     /// It makes a thread, perhaps the very one that made the event.
     Clone(&'static apply_clone::CloneLayout),
     /// A user or a group was added (`true`) or deleted.
@@ -72,8 +77,9 @@ impl Plan {
     }
 
     /// The plan of every type, by code.
-    pub fn table() -> Box<[Plan]> {
-        tables::EVENTS.iter().map(Plan::of).collect()
+    pub fn of_types() -> &'static [Plan] {
+        static PLANS: LazyLock<Box<[Plan]>> = LazyLock::new(|| tables::EVENTS.iter().map(Plan::of).collect());
+        &PLANS
     }
 }
 
@@ -148,6 +154,10 @@ fn action_of(ty: EventType) -> Action {
     use EventType as E;
     use apply_process as process;
     let handler: fn(&mut Step<'_>) = match ty {
+        E::PROCINFO_E => return Action::Own(process::cpu_times),
+        E::SYSCALL_BRK_4_X | E::SYSCALL_MMAP_X | E::SYSCALL_MMAP2_X | E::SYSCALL_MUNMAP_X => {
+            return Action::Own(process::memory);
+        }
         E::SYSCALL_CLONE_11_X => return Action::Clone(&apply_clone::CLONE_11),
         E::SYSCALL_CLONE_16_X | E::SYSCALL_FORK_X | E::SYSCALL_VFORK_X => {
             return Action::Clone(&apply_clone::CLONE_16);
@@ -175,7 +185,6 @@ fn action_of(ty: EventType) -> Action {
         | E::SYSCALL_EXECVE_19_X
         | E::SYSCALL_EXECVEAT_X => process::exec,
         E::PROCEXIT_E | E::PROCEXIT_1_E => process::exit,
-        E::PROCINFO_E => process::cpu_times,
         E::SYSCALL_SETSID_X => process::setsid,
         E::SYSCALL_SETPGID_X => process::setpgid,
         E::SYSCALL_SETUID_X => process::setuid,
@@ -192,7 +201,6 @@ fn action_of(ty: EventType) -> Action {
         E::SYSCALL_CHROOT_X => process::chroot,
         E::SYSCALL_GETRLIMIT_X | E::SYSCALL_SETRLIMIT_X => process::rlimit,
         E::SYSCALL_PRLIMIT_X => process::prlimit,
-        E::SYSCALL_BRK_4_X | E::SYSCALL_MMAP_X | E::SYSCALL_MMAP2_X | E::SYSCALL_MUNMAP_X => process::memory,
         E::SCHEDSWITCH_6_E => process::switch,
 
         E::SYSCALL_OPEN_X => apply_file::open,

@@ -4,7 +4,7 @@ use super::enter_params::EnterParams;
 use super::fd::FdInfo;
 use super::path;
 use super::thread::Thread;
-use super::{State, ThreadKey};
+use super::{State, ThreadKey, apply_process};
 use crate::event::{Event, read_i64, read_text, read_u64};
 use smallvec::SmallVec;
 
@@ -29,18 +29,61 @@ pub(super) const fn arg(exit: usize, enter: usize) -> Arg {
 /// What is to be done before the next event, so that the present one still shows what it ends.
 #[derive(Debug, Default)]
 pub(super) struct Deferred {
+    /// There is something in it.
+    is_due: bool,
     /// (process, first, last): fds that were closed.
-    pub closed: SmallVec<[(i64, i64, i64); 1]>,
+    closed: SmallVec<[(i64, i64, i64); 1]>,
     /// A thread that ended.
-    pub ended: Option<i64>,
+    ended: Option<i64>,
     /// (process, fd): names that were new with this event.
-    pub renamed: SmallVec<[(i64, i64); 2]>,
+    renamed: SmallVec<[(i64, i64); 2]>,
 }
 
 impl Deferred {
+    /// The process' fds from `first` to `last` were closed.
+    pub fn close(&mut self, pid: i64, first: i64, last: i64) {
+        self.closed.push((pid, first, last));
+        self.is_due = true;
+    }
+
+    /// The thread ended.
+    pub fn end(&mut self, tid: i64) {
+        self.ended = Some(tid);
+        self.is_due = true;
+    }
+
+    /// The name of the process' fd is new with this event.
+    pub fn rename(&mut self, pid: i64, fd: i64) {
+        self.renamed.push((pid, fd));
+        self.is_due = true;
+    }
+
+    /// Does it.
     #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.closed.is_empty() && self.ended.is_none() && self.renamed.is_empty()
+    pub fn finish(&mut self, state: &mut State) {
+        if std::mem::take(&mut self.is_due) {
+            self.finish_all(state);
+        }
+    }
+
+    fn finish_all(&mut self, state: &mut State) {
+        for (pid, fd) in self.renamed.drain(..) {
+            let process = state.find(pid).and_then(|key| state.thread_mut(key));
+            if let Some(info) = process.and_then(|process| process.fds.get_mut(fd)) {
+                info.name_changed = false;
+            }
+        }
+        for (pid, first, last) in self.closed.drain(..) {
+            let process = state.find(pid).and_then(|key| state.thread_mut(key));
+            match process {
+                Some(process) if first == last => _ = process.fds.remove(first),
+                Some(process) => process.fds.remove_range(first, last),
+                None => {}
+            }
+        }
+        if let Some(tid) = self.ended.take() {
+            apply_process::remove_ended(state, tid);
+        }
     }
 }
 
@@ -129,7 +172,7 @@ impl<'a> Step<'a> {
         let pid = process.tid;
         if let Some(info) = process.fds.get_mut(fd) {
             info.name_changed = true;
-            self.deferred.renamed.push((pid, fd));
+            self.deferred.rename(pid, fd);
         }
     }
 
