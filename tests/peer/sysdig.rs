@@ -43,7 +43,7 @@ pub fn tracer(capture: &Path, arguments: &[&str]) -> Result<Vec<Vec<u8>>> {
 
 /// A line of an event begins with its number; what else there is belongs to the line before, because a parameter had a
 /// line break in it.
-fn lines(text: &[u8]) -> Vec<Vec<u8>> {
+pub fn lines(text: &[u8]) -> Vec<Vec<u8>> {
     let mut lines: Vec<Vec<u8>> = Vec::new();
     for line in text.strip_suffix(b"\n").unwrap_or(text).split(|b| *b == b'\n') {
         match lines.last_mut() {

@@ -2,7 +2,7 @@
 //!
 //! A frame that cannot be written as a whole is taken back, so that the file ends with a whole one.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -70,11 +70,36 @@ impl FrameFile {
         }
     }
 
-    /// Removes the file.
+    /// Removes the file, unless another one has its name by now.
     pub fn remove(self) {
-        if self.is_regular {
+        use std::os::unix::fs::MetadataExt;
+        let id = |meta: Metadata| (meta.dev(), meta.ino());
+        let own = self.file.metadata().map(id);
+        let named = self.path.symlink_metadata().map(id);
+        if self.is_regular && own.ok().zip(named.ok()).is_some_and(|(own, named)| own == named) {
             // One that somebody else has removed is gone as well.
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_same_name_is_not_removed() {
+        let folder = std::env::temp_dir().join(format!("tracer-frame-file-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("part0");
+        let file = FrameFile::create(&path, false).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "another").unwrap();
+        file.remove();
+        assert_eq!(std::fs::read(&path).unwrap(), b"another");
+        std::fs::remove_file(&path).unwrap();
+        FrameFile::create(&path, false).unwrap().remove();
+        assert!(!path.exists());
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

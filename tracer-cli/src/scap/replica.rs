@@ -61,8 +61,9 @@ impl Replica {
     /// Follows an event that is written. Calls `write` with each parameter of an amendment that is to be written
     /// before it.
     pub fn follow(&mut self, context: &Context<'_>, redaction: &Redaction, mut write: impl FnMut(&[u8])) {
-        // Recorders' notes at the start are for the state only; so are all others that a reader hides.
-        let event = Event { bits: EventBits::empty(), ..*context.event };
+        // Recorders' notes at the start are for the state only; so are all others that a reader hides. Of which process
+        // a thread is no event in a file says.
+        let event = Event { bits: EventBits::empty(), pid: 0, ..*context.event };
         let mut binding = self.reader.apply(&event, &mut |_| None);
         let mut amendment = Amendment::default();
         self.mention(context);
