@@ -57,7 +57,7 @@ const LISTED: ThreadFlags = ThreadFlags::NAME_CHANGED
 
 /// Bits of an fd entry.
 mod bit {
-    pub const CLONED: u8 = 1;
+    // 1 was once written for fds of a parent.
     pub const UPPER_LAYER: u8 = 2;
     pub const LOWER_LAYER: u8 = 4;
     pub const CONNECTED: u8 = 8;
@@ -142,7 +142,6 @@ fn fd_needs((_, info): &(i64, &FdInfo)) -> bool {
         || info.kind == FdKind::Unknown
         || !is_file && (info.open_flags != 0 || info.dev != 0)
         || info.since != 0
-        || info.cloned
         || info.upper_layer
         || info.lower_layer
         || !info.name_raw.is_empty()
@@ -191,7 +190,6 @@ pub(super) fn put_fd(out: &mut Vec<u8>, tid: i64, number: i64, info: &FdInfo) {
     let nothing = Socket::default();
     let socket = info.socket.as_deref().unwrap_or(&nothing);
     let bits = [
-        (info.cloned, bit::CLONED),
         (info.upper_layer, bit::UPPER_LAYER),
         (info.lower_layer, bit::LOWER_LAYER),
         (socket.connected, bit::CONNECTED),
@@ -347,7 +345,6 @@ pub(super) fn read_fd(body: &mut Body<'_>) -> Result<(i64, i64, FdInfo), Fault> 
         _ => Role::Unknown,
     };
     let bits = body.u8("bits of an fd")?;
-    info.cloned = bits & bit::CLONED != 0;
     info.upper_layer = bits & bit::UPPER_LAYER != 0;
     info.lower_layer = bits & bit::LOWER_LAYER != 0;
     info.name_changed = bits & bit::RENAMED != 0;

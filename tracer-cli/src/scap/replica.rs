@@ -251,7 +251,7 @@ fn same_list(known: &Rc<[u8]>, list: &Rc<[u8]>) -> bool {
 fn same_fd(known: &FdInfo, info: &FdInfo) -> bool {
     let facts = |f: &FdInfo| {
         (
-            [f.cloned, f.upper_layer, f.lower_layer, f.name_changed],
+            [f.upper_layer, f.lower_layer, f.name_changed],
             [f.ino, f.since, u64::from(f.open_flags), u64::from(f.dev)],
             (f.kind, f.pidfd_pid),
         )

@@ -208,10 +208,6 @@ fn inherit(child: &mut Thread, source: &Thread, process: &Thread, is_thread: boo
     // Processes that share their table of fds (CLONE_FILES) get a copy too: what one of them opens
     // later the other does not have here. vfork does copy.
     child.fds = process.fds.clone();
-    for (_, info) in child.fds.iter_mut() {
-        info.cloned = true;
-        info.name_changed = false;
-    }
     child.cwd.clone_from(&process.cwd);
     child.env = Rc::clone(&process.env);
     child.fd_limit = process.fd_limit;

@@ -91,8 +91,6 @@ pub struct FdInfo {
     /// Device number as the schema encodes it; 0 when unknown.
     pub dev: u32,
     pub ino: u64,
-    /// Of an inherited fd: it was opened by an ancestor.
-    pub cloned: bool,
     pub upper_layer: bool,
     pub lower_layer: bool,
     /// Present for sockets.
@@ -115,7 +113,6 @@ impl FdInfo {
             open_flags: 0,
             dev: 0,
             ino: 0,
-            cloned: false,
             upper_layer: false,
             lower_layer: false,
             socket: None,

@@ -1,21 +1,40 @@
 //! The open fds of a process.
+//!
+//! A fork copies the table, and a program may have thousands of fds and children. So copies share
+//! what neither of them has changed: the table is cut into pages, and a change copies one page.
 
 use super::fd::{FdInfo, O_CLOEXEC};
-use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use std::cell::Cell;
+use std::rc::Rc;
 
 /// Most fds kept of one process; later ones are counted and not kept.
 pub const MAX_FDS: usize = 4096;
+
+/// Pages of a table. Numbers of fds are dense, so that each has its share of them.
+const PAGES: usize = 64;
+
+/// Most fds in a page: more are there only in made-up recordings.
+const MAX_IN_PAGE: usize = 4 * MAX_FDS / PAGES;
 
 thread_local! {
     static LAST_STAMP: Cell<u64> = const { Cell::new(0) };
 }
 
+/// The fds whose numbers have the same remainder, in no order.
+type Page = SmallVec<[(i64, Rc<FdInfo>); 1]>;
+
 /// fd number → what it is.
 #[derive(Debug, Clone, Default)]
 pub struct FdTable {
-    fds: FxHashMap<i64, FdInfo>,
+    /// None, or as many as there are.
+    pages: Vec<Option<Rc<Page>>>,
+    len: usize,
     stamp: u64,
+}
+
+fn page_of(fd: i64) -> usize {
+    fd.rem_euclid(PAGES as i64) as usize
 }
 
 impl FdTable {
@@ -33,56 +52,205 @@ impl FdTable {
 
     #[inline]
     pub fn get(&self, fd: i64) -> Option<&FdInfo> {
-        self.fds.get(&fd)
+        let page = self.pages.get(page_of(fd))?.as_deref()?;
+        page.iter().find(|(number, _)| *number == fd).map(|(_, info)| &**info)
     }
 
     #[inline]
     pub fn get_mut(&mut self, fd: i64) -> Option<&mut FdInfo> {
         self.changes();
-        self.fds.get_mut(&fd)
+        let page = self.pages.get_mut(page_of(fd))?.as_mut()?;
+        let at = page.iter().position(|(number, _)| *number == fd)?;
+        Rc::make_mut(page).get_mut(at).map(|(_, info)| Rc::make_mut(info))
     }
 
     /// Adds or replaces; `false` when the table is full and the fd was not kept.
     pub fn insert(&mut self, fd: i64, info: FdInfo) -> bool {
-        if self.fds.len() >= MAX_FDS && !self.fds.contains_key(&fd) {
+        if let Some(known) = self.get_mut(fd) {
+            *known = info;
+            return true;
+        }
+        if self.len >= MAX_FDS {
             return false;
         }
-        self.changes();
-        self.fds.insert(fd, info);
+        if self.pages.is_empty() {
+            self.pages.resize(PAGES, None);
+        }
+        let Some(page) = self.pages.get_mut(page_of(fd)) else { return false };
+        let page = Rc::make_mut(page.get_or_insert_default());
+        if page.len() >= MAX_IN_PAGE {
+            return false;
+        }
+        page.push((fd, Rc::new(info)));
+        self.len += 1;
         true
     }
 
     pub fn remove(&mut self, fd: i64) -> Option<FdInfo> {
         self.changes();
-        self.fds.remove(&fd)
+        let slot = self.pages.get_mut(page_of(fd))?;
+        let page = slot.as_mut()?;
+        let at = page.iter().position(|(number, _)| *number == fd)?;
+        let (_, info) = Rc::make_mut(page).swap_remove(at);
+        if page.is_empty() {
+            *slot = None;
+        }
+        self.len -= 1;
+        Some(Rc::unwrap_or_clone(info))
+    }
+
+    /// Forgets the fds for which `stays` says no.
+    fn retain(&mut self, stays: impl Fn(i64, &FdInfo) -> bool) {
+        self.changes();
+        for slot in &mut self.pages {
+            let Some(page) = slot else { continue };
+            let left = page.iter().filter(|(fd, info)| stays(*fd, info)).count();
+            self.len -= page.len() - left;
+            if left == 0 {
+                *slot = None;
+            } else if left < page.len() {
+                Rc::make_mut(page).retain(|(fd, info)| stays(*fd, info));
+            }
+        }
     }
 
     /// Forgets all fds from `first` to `last`, both included.
     pub fn remove_range(&mut self, first: i64, last: i64) {
-        self.changes();
-        self.fds.retain(|fd, _| *fd < first || *fd > last);
+        self.retain(|fd, _| fd < first || fd > last);
     }
 
     /// Forgets the fds that the kernel closes when a program is executed.
     pub fn remove_close_on_exec(&mut self) {
-        self.changes();
-        self.fds.retain(|_, info| info.open_flags & O_CLOEXEC == 0);
+        self.retain(|_, info| info.open_flags & O_CLOEXEC == 0);
     }
 
     pub fn len(&self) -> usize {
-        self.fds.len()
+        self.len
     }
 
     pub fn is_empty(&self) -> bool {
-        self.fds.is_empty()
+        self.len == 0
     }
 
+    /// In no order.
     pub fn iter(&self) -> impl Iterator<Item = (i64, &FdInfo)> {
-        self.fds.iter().map(|(fd, info)| (*fd, info))
+        self.pages.iter().flatten().flat_map(|page| page.iter()).map(|(fd, info)| (*fd, &**info))
     }
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (i64, &mut FdInfo)> {
         self.changes();
-        self.fds.iter_mut().map(|(fd, info)| (*fd, info))
+        let pages = self.pages.iter_mut().flatten();
+        pages.flat_map(|page| Rc::make_mut(page).iter_mut()).map(|(fd, info)| (*fd, Rc::make_mut(info)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fd::FdKind;
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn info(ino: u64) -> FdInfo {
+        FdInfo {
+            ino,
+            open_flags: if ino.is_multiple_of(3) { O_CLOEXEC } else { 0 },
+            ..FdInfo::new(FdKind::File)
+        }
+    }
+
+    fn contents(table: &FdTable) -> BTreeMap<i64, u64> {
+        table.iter().map(|(fd, info)| (fd, info.ino)).collect()
+    }
+
+    #[derive(Debug, Clone)]
+    enum Change {
+        Insert(i64, u64),
+        Alter(i64, u64),
+        Remove(i64),
+        Range(i64, i64),
+        Exec,
+        Fork,
+    }
+
+    fn any_change() -> impl Strategy<Value = Change> {
+        let fd = || prop_oneof![0i64..6, 60i64..70, Just(-1), Just(i64::MAX)];
+        prop_oneof![
+            4 => (fd(), any::<u64>()).prop_map(|(fd, ino)| Change::Insert(fd, ino)),
+            2 => (fd(), any::<u64>()).prop_map(|(fd, ino)| Change::Alter(fd, ino)),
+            2 => fd().prop_map(Change::Remove),
+            1 => (fd(), fd()).prop_map(|(first, last)| Change::Range(first, last)),
+            1 => Just(Change::Exec),
+            1 => Just(Change::Fork),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_table_and_its_copies_are_what_plain_maps_are(changes in prop::collection::vec(any_change(), 0..60)) {
+            let (mut table, mut map) = (FdTable::default(), BTreeMap::new());
+            let mut copies = Vec::new();
+            for change in changes {
+                match change {
+                    Change::Insert(fd, ino) => {
+                        prop_assert!(table.insert(fd, info(ino)));
+                        map.insert(fd, ino);
+                    }
+                    Change::Alter(fd, ino) => match (table.get_mut(fd), map.get_mut(&fd)) {
+                        (Some(known), Some(value)) => {
+                            *known = info(ino);
+                            *value = ino;
+                        }
+                        (None, None) => {}
+                        _ => prop_assert!(false, "only one has {}", fd),
+                    },
+                    Change::Remove(fd) => {
+                        prop_assert_eq!(table.remove(fd).map(|info| info.ino), map.remove(&fd));
+                    }
+                    Change::Range(first, last) => {
+                        table.remove_range(first, last);
+                        map.retain(|fd, _| *fd < first || *fd > last);
+                    }
+                    Change::Exec => {
+                        table.remove_close_on_exec();
+                        map.retain(|_, ino| !ino.is_multiple_of(3));
+                    }
+                    Change::Fork => copies.push((table.clone(), map.clone())),
+                }
+                prop_assert_eq!(contents(&table), map.clone());
+                prop_assert_eq!((table.len(), table.is_empty()), (map.len(), map.is_empty()));
+                prop_assert!(map.iter().all(|(fd, ino)| table.get(*fd).is_some_and(|info| info.ino == *ino)));
+            }
+            for (copy, map) in copies {
+                prop_assert_eq!(contents(&copy), map, "a copy does not change with the table");
+            }
+        }
+    }
+
+    #[test]
+    fn tables_are_limited() {
+        let mut table = FdTable::default();
+        let kept = (0..2 * MAX_FDS as i64).filter(|fd| table.insert(*fd, info(1))).count();
+        assert_eq!((kept, table.len()), (MAX_FDS, MAX_FDS));
+        assert!(table.insert(7, info(2)), "it is there already");
+        let mut table = FdTable::default();
+        let kept = (0..2 * MAX_FDS as i64).filter(|n| table.insert(n * PAGES as i64, info(1))).count();
+        assert_eq!(kept, MAX_IN_PAGE, "of numbers that no kernel gives");
+    }
+
+    #[test]
+    fn a_change_of_a_copy_copies_one_page() {
+        let mut table = FdTable::default();
+        for fd in 0..MAX_FDS as i64 {
+            table.insert(fd, info(1));
+        }
+        let mut copy = table.clone();
+        copy.get_mut(5).unwrap().ino = 9;
+        let shared = |a: &Option<Rc<Page>>, b: &Option<Rc<Page>>| match (a, b) {
+            (Some(a), Some(b)) => Rc::ptr_eq(a, b),
+            _ => a.is_none() && b.is_none(),
+        };
+        let changed = table.pages.iter().zip(&copy.pages).filter(|(a, b)| !shared(a, b)).count();
+        assert_eq!((changed, table.get(5).unwrap().ino), (1, 1));
     }
 }

@@ -79,6 +79,25 @@ fn process_lists_of_every_version() {
 }
 
 #[test]
+fn threads_before_their_processes_are_counted_without_a_search() {
+    const COUNT: u64 = 50_000;
+    let thread = |tid: u64, pid: u64| {
+        let mut entry = process(9, tid);
+        entry[8..16].copy_from_slice(&pid.to_le_bytes());
+        sized(&entry)
+    };
+    // All have the same parent, too.
+    let threads: Vec<u8> = (1..=COUNT).flat_map(|n| thread(COUNT + n, n)).collect();
+    let processes: Vec<u8> = (1..=COUNT).flat_map(|n| thread(n, n)).collect();
+    let (out, mut state) = read(&[section(), block(0x215, &threads), block(0x215, &processes)].concat());
+    assert_eq!((out.error, state.len() as u64), (None, 2 * COUNT));
+    assert!(state.threads().filter(|t| t.is_main()).all(|t| t.live_threads == 2));
+    assert_eq!(state.children_of(1).count() as u64, COUNT);
+    (1..=COUNT as i64).for_each(|pid| drop(state.remove(pid)));
+    assert_eq!((state.len() as u64, state.counts.threads_visited), (COUNT, 0));
+}
+
+#[test]
 fn what_was_appended_to_processes_is_found_in_both_orders() {
     let with_tail = |tail: &[u8]| {
         let entry = sized(&[process(9, 5), tail.to_vec()].concat());

@@ -72,6 +72,20 @@ fn programs_executed_by_processes_with_threads() {
 }
 
 #[test]
+fn children_of_a_process_with_many_fds() {
+    let mut world = World::new();
+    for fd in 0..4096 {
+        world.open(fd, "/x");
+    }
+    let own = std::ptr::from_ref(world.fd_of(100, 7).unwrap());
+    for child in FIRST..FIRST + 100 {
+        world.apply(clone(child));
+        world.open(5, "/y");
+        assert!(std::ptr::eq(own, world.fd_of(child, 7).unwrap()), "what nobody changed is there once");
+    }
+}
+
+#[test]
 fn a_full_table_in_which_main_threads_end() {
     is_linear(|world, size| {
         for n in 0..2048 {
