@@ -11,7 +11,7 @@ use crate::fields::ExtractOptions;
 use crate::filter::Filter;
 use crate::scap::Contents;
 use crate::schema::{Category, EventType};
-use crate::sink::Sink;
+use crate::sink::{Sink, Unshown};
 use crate::state::containers::Container;
 use crate::state::{Binding, Context, State};
 use crate::window::Window;
@@ -422,6 +422,12 @@ impl Sink for Gatherer {
     #[inline]
     fn event(&mut self, context: &Context<'_>) -> io::Result<()> {
         self.see(context);
+        Ok(())
+    }
+
+    /// What was recorded for the state only is an event of the capture, too.
+    fn unshown(&mut self, _: &Context<'_>, _: Unshown) -> io::Result<()> {
+        self.reading.events += 1;
         Ok(())
     }
 

@@ -66,7 +66,7 @@ impl Slider {
     }
 
     /// To the begin of the capture, or its end.
-    pub fn to_end(&mut self, end: bool) {
+    pub fn go_to_end(&mut self, end: bool) {
         self.begin_at(if end { self.last } else { self.first });
     }
 
@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(slider.part(), (3000, 7000));
         slider.move_by(1);
         assert_eq!(slider.part(), (4000, 8000));
-        slider.to_end(true);
+        slider.go_to_end(true);
         assert_eq!(slider.part(), (5000, 9000));
         slider.place(0.0);
         assert_eq!(slider.part(), (1000, 5000));
@@ -117,7 +117,7 @@ mod tests {
                     1 => slider.move_by(-9),
                     2 => slider.zoom(true),
                     3 => slider.zoom(false),
-                    4 => slider.to_end(true),
+                    4 => slider.go_to_end(true),
                     _ => slider.place(0.7),
                 }
                 let ((from, to), (begin, end)) = (slider.part(), slider.extent());
