@@ -6,7 +6,8 @@ use super::clock;
 use super::sockaddr::{until_nul, write_endpoint, write_ends, write_sockaddr, write_tuple};
 use super::table::ExtractOptions;
 use super::write::{
-    LOWER, is_printable, write_general, write_hex, write_number, write_path, write_printable, write_signed,
+    LOWER, append, is_printable, write_general, write_hex, write_number, write_path, write_printable,
+    write_signed,
 };
 use crate::event::{read_i64, read_u64};
 use crate::schema::names::{errno_name, signal_name, syscall_name};
@@ -29,7 +30,7 @@ pub fn write_args(out: &mut Vec<u8>, context: &Context<'_>, options: &ExtractOpt
     }
     let row = context.event.info().params;
     for (i, info) in row.iter().enumerate().take(context.event.params.len()) {
-        out.extend_from_slice(info.name.as_bytes());
+        append(out, info.name.as_bytes());
         out.push(b'=');
         let parameter = Parameter::new(context, info, i, options);
         parameter.write_value(out);
@@ -163,17 +164,17 @@ impl<'c, 'a> Parameter<'c, 'a> {
             }
             T::Enumflags8 | T::Enumflags16 | T::Enumflags32 => {
                 let name = self.info.flags.and_then(|table| table.name_of(self.number() as u32));
-                out.extend_from_slice(name.unwrap_or("").as_bytes());
+                append(out, name.unwrap_or("").as_bytes());
             }
             T::Uid => self.write_user(out, |id| self.context.state.users.users.get(&id).map(|u| &u.name[..])),
             T::Gid => self.write_user(out, |id| self.context.state.users.groups.get(&id).map(|g| &g[..])),
             T::Sigtype => {
                 let name = u32::try_from(self.number()).ok().and_then(signal_name);
-                out.extend_from_slice(name.unwrap_or("").as_bytes());
+                append(out, name.unwrap_or("").as_bytes());
             }
             T::SyscallId => {
                 let name = u16::try_from(self.number()).ok().and_then(syscall_name);
-                out.extend_from_slice(name.unwrap_or("").as_bytes());
+                append(out, name.unwrap_or("").as_bytes());
             }
             T::Reltime if self.number() != -1 => {
                 write_general(out, self.number().cast_unsigned() as f64 / 1e9);
@@ -313,7 +314,7 @@ pub(super) fn write_fd_name(out: &mut Vec<u8>, info: &FdInfo, by_name: bool) {
 pub(super) fn write_errno(out: &mut Vec<u8>, result: i64) {
     if result < 0 {
         let name = u32::try_from(result.unsigned_abs()).ok().and_then(errno_name);
-        out.extend_from_slice(name.unwrap_or("").as_bytes());
+        append(out, name.unwrap_or("").as_bytes());
     }
 }
 

@@ -7,11 +7,35 @@ use crate::schema::ParamFormat;
 use crate::state::tuple::write_ip;
 use std::io::Write;
 
+/// Appends a text that is mostly short: names, numbers, what stands between them. Up to 16 bytes go as two overlapping
+/// moves in place of the call that `extend_from_slice` is; lines are made of little else.
+#[inline]
+pub fn append(out: &mut Vec<u8>, text: &[u8]) {
+    if text.len() > 16 {
+        return out.extend_from_slice(text);
+    }
+    let end = out.len() + text.len();
+    out.reserve(16);
+    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        out.extend_from_slice(first);
+        out.truncate(end - 8);
+        out.extend_from_slice(last);
+    } else if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        out.extend_from_slice(first);
+        out.truncate(end - 4);
+        out.extend_from_slice(last);
+    } else {
+        for byte in text {
+            out.push(*byte);
+        }
+    }
+}
+
 /// Writes a value as `-p` prints it: numbers in the field's format, times in ns, text without
 /// characters that a terminal would act on, buffers by the mode chosen.
 pub fn write_value(value: &Value<'_>, field: &FieldRef, options: &ExtractOptions, out: &mut Vec<u8>) {
     match *value {
-        Value::Text(text) if field.field.flags.contains(FieldFlags::RENDERED) => out.extend_from_slice(text),
+        Value::Text(text) if field.field.flags.contains(FieldFlags::RENDERED) => append(out, text),
         Value::Text(text) => match field.field.class {
             Class::Fd | Class::FsPath | Class::Fdlist => write_path(out, text),
             _ => write_printable(out, text),
@@ -47,7 +71,7 @@ pub fn write_path(out: &mut Vec<u8>, text: &[u8]) {
 fn write_safe(out: &mut Vec<u8>, text: &[u8], placeholder: Option<u8>) {
     // All bytes at once: to stop at the first that is not printable would take longer.
     if text.iter().fold(true, |all, b| all & is_printable(*b)) {
-        return out.extend_from_slice(text);
+        return append(out, text);
     }
     for chunk in text.utf8_chunks() {
         for c in chunk.valid().chars() {
@@ -80,7 +104,7 @@ pub(super) fn write_unsigned(out: &mut Vec<u8>, n: u64) {
     if n < 10 {
         return out.push(b'0' + n as u8);
     }
-    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+    append(out, itoa::Buffer::new().format(n).as_bytes());
 }
 
 /// Decimal digits with a sign when negative.
@@ -89,7 +113,7 @@ pub(super) fn write_signed(out: &mut Vec<u8>, n: i64) {
     if let 0..10 = n {
         return out.push(b'0' + n as u8);
     }
-    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+    append(out, itoa::Buffer::new().format(n).as_bytes());
 }
 
 /// Decimal digits with zeros in front up to `width`.
@@ -187,6 +211,17 @@ mod tests {
         let mut out = Vec::new();
         write_value(&value, &find(field).unwrap(), &ExtractOptions::default(), &mut out);
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn texts_of_all_lengths_are_appended() {
+        let text: Vec<u8> = (0..40).collect();
+        for len in 0..text.len() {
+            let mut out = b"before ".to_vec();
+            append(&mut out, &text[..len]);
+            append(&mut out, b" after");
+            assert_eq!(out, [b"before ", &text[..len], b" after"].concat());
+        }
     }
 
     #[test]

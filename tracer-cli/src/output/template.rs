@@ -7,7 +7,7 @@
 //! lack one of the fields are left out.
 
 use crate::caret;
-use crate::fields::write::write_value;
+use crate::fields::write::{append, write_value};
 use crate::fields::{self, ErrorKind, Extraction, FieldFlags, FieldRef, Straight};
 use bstr::ByteSlice;
 use std::fmt::{self, Write};
@@ -149,7 +149,7 @@ impl Template {
         let start = out.len();
         for piece in &self.pieces {
             match piece {
-                Piece::Literal(text) => out.extend_from_slice(text),
+                Piece::Literal(text) => append(out, text),
                 Piece::Field(column) => {
                     if !column.write(from, out) && !self.shows_all {
                         out.truncate(start);
