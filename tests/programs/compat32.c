@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <arpa/inet.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +21,15 @@ int main(void) {
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) return 1;
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
     if (sendmsg(pair[0], &message, 0) != 32 || recv(pair[1], buffer, 64, 0) != 32) return 1;
+    // The way of older programs: one call for all of sockets, whose arguments are in an array.
+    long arguments[3] = {AF_INET, SOCK_DGRAM, 0};
+    int sender = syscall(SYS_socketcall, 1, arguments);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(9)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    long connection[3] = {sender, (long)&address, sizeof address};
+    if (sender < 0 || syscall(SYS_socketcall, 3, connection) != 0) return 1;
+    memset(buffer, 'q', 32);
+    if (writev(pair[0], parts, 2) != 32) return 1;
     pid_t child = fork();
     if (child == 0) {
         char *arguments[] = {"true", NULL};

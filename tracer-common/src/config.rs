@@ -5,10 +5,9 @@ pub mod map {
     pub const PLANS: &str = "PLANS";
     pub const PLANS_COMPAT: &str = "PLANS_COMPAT";
     pub const RINGS: &str = "RINGS";
-    pub const COUNTERS: &str = "COUNTERS";
     pub const SCRATCH: &str = "SCRATCH";
     pub const SLOTS: &str = "SLOTS";
-    pub const SLOT_COUNTS: &str = "SLOT_COUNTS";
+    pub const CPUS: &str = "CPUS";
     pub const EXIT_PROGRAMS: &str = "EXIT_PROGRAMS";
     pub const EXIT_PROGRAMS_RAW: &str = "EXIT_PROGRAMS_RAW";
 }
@@ -30,7 +29,8 @@ pub struct Settings {
     pub self_tgid: u32,
     /// Bytes of a buffer that are copied.
     pub snaplen: u32,
-    /// Wake the reader when a CPU has written this many bytes since the last wake.
+    /// Wake the reader when a CPU has put this many bytes into its ring or a quarter of its slots has been written since
+    /// the last wake.
     pub wake_bytes: u32,
     /// … or when this much time has passed since then, ns.
     pub wake_ns: u32,
@@ -38,11 +38,11 @@ pub struct Settings {
     pub slots: u32,
 }
 
-/// What one CPU has done; a per-CPU array with one entry.
+/// What one CPU has done beside writing to slots, which [`crate::slots::Cpu`] counts.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counters {
-    /// Records that should have been delivered: always `delivered` + the `lost_*`.
+    /// Records that should have gone to the ring: always `delivered` + the `lost_*`.
     pub attempted: u64,
     pub delivered: u64,
     /// The ring was full.
@@ -55,11 +55,6 @@ pub struct Counters {
     pub tail_failed: u64,
     /// Times the reader was woken.
     pub wakes: u64,
-    /// Bytes delivered.
-    pub bytes: u64,
-    /// State of the wake rule: bytes since the last wake, time of it.
-    pub unwoken_bytes: u64,
-    pub last_wake: u64,
 }
 
 /// An offset that the running kernel does not have.

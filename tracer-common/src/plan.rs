@@ -2,7 +2,7 @@
 //!
 //! User space writes one [`CallPlan`] per system call number; growing coverage means growing data.
 
-/// Entries of a plan map: numbers at and above are not traced (x86_64 and i386 end well below).
+/// Entries of a plan map. x86_64 and i386 end well below; higher numbers, which no kernel knows, have the last plan.
 pub const PLAN_ENTRIES: u32 = 512;
 /// Pieces one call can copy.
 pub const MAX_PIECES: usize = 8;
@@ -13,6 +13,9 @@ pub mod want {
     pub const ENTER: u16 = 1;
     /// Emit a record when the call returns.
     pub const EXIT: u16 = 2;
+    /// Shift of those bits to the ones that say what is wanted of this number in either interface: what has none of them
+    /// is refused before the probe has looked who makes the call, and through which interface.
+    pub const EITHER: u16 = 2;
 }
 
 /// How one piece is found. The operands are those of [`PiecePlan`].
@@ -56,6 +59,9 @@ pub mod piece {
     pub const STR_ARRAY: u8 = 17;
     /// Path of the file behind the fd, in the form of `EXE_PATH`. Task program only.
     pub const FD_PATH: u8 = 18;
+    /// The path that was given to exec: the string at `args[arg]`, at the exit of a call that
+    /// succeeded the copy that the kernel has put above the environment.
+    pub const EXEC_NAME: u8 = 19;
 }
 
 /// Where the length of a `BUF` comes from.
@@ -86,6 +92,45 @@ pub mod when {
     /// At the exit of a call that failed.
     pub const FAILURE: u8 = 4;
     pub const EXIT: u8 = SUCCESS | FAILURE;
+}
+
+/// The number of `socketcall` in the 32-bit interface: its first argument says which call is meant, its second is an
+/// array of the arguments of that.
+pub const SOCKETCALL: u16 = 102;
+
+/// The call that a `socketcall` means (include/uapi/linux/net.h): its own number in the 32-bit interface, and the number
+/// of its arguments.
+#[inline(always)]
+pub const fn socket_call(which: usize) -> Option<(u16, u8)> {
+    const CALLS: [(u16, u8); 32] = {
+        let mut calls = [(0, 0); 32];
+        calls[1] = (359, 3); // socket
+        calls[2] = (361, 3); // bind
+        calls[3] = (362, 3); // connect
+        calls[4] = (363, 2); // listen
+        calls[5] = (364, 3); // accept, as accept4 without flags
+        calls[6] = (367, 3); // getsockname
+        calls[7] = (368, 3); // getpeername
+        calls[8] = (360, 4); // socketpair
+        calls[9] = (369, 4); // send, as sendto without an address
+        calls[10] = (371, 4); // recv, as recvfrom without an address
+        calls[11] = (369, 6); // sendto
+        calls[12] = (371, 6); // recvfrom
+        calls[13] = (373, 2); // shutdown
+        calls[14] = (366, 5); // setsockopt
+        calls[15] = (365, 5); // getsockopt
+        calls[16] = (370, 3); // sendmsg
+        calls[17] = (372, 3); // recvmsg
+        calls[18] = (364, 4); // accept4
+        calls[19] = (337, 5); // recvmmsg
+        calls[20] = (345, 4); // sendmmsg
+        calls
+    };
+    match CALLS[which & 31] {
+        (0, _) => None,
+        _ if which > 31 => None,
+        call => Some(call),
+    }
 }
 
 /// [`PiecePlan::arg`] of `FD_*` pieces: the fd is the result of the call.
@@ -131,7 +176,9 @@ pub struct CallPlan {
     pub pieces: u8,
     /// One of [`program`], at exit.
     pub program: u8,
-    pub _pad: [u8; 3],
+    /// When any piece is due; bits of [`when`].
+    pub due: u8,
+    pub _pad: [u8; 2],
     pub piece: [PiecePlan; MAX_PIECES],
 }
 const _: () = assert!(size_of::<PiecePlan>() == 8);

@@ -18,19 +18,27 @@ pub mod kind {
     pub const PAGE_FAULT: u8 = 6;
 }
 
-/// Bits of [`RecordHeader::flags`].
+/// Bits of [`RecordHeader::kind`] beside the kind.
 pub mod flag {
     /// The call came through the 32-bit interface: `number` counts in the i386 table.
-    pub const COMPAT: u8 = 1;
+    pub const COMPAT: u8 = 0x10;
     /// At least one piece could not be read.
-    pub const FAULT: u8 = 2;
+    pub const FAULT: u8 = 0x20;
 }
 
-/// Head of every record.
+/// Parts of [`RecordHeader::shape`].
+pub mod shape {
+    /// The number of argument words.
+    pub const ARGS: u8 = 7;
+    /// One piece.
+    pub const PIECE: u8 = 8;
+}
+
+/// Head of every record: half a cache line, so that a call with three arguments and nothing else fills one.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RecordHeader {
-    /// `CLOCK_BOOTTIME`, ns.
+    /// `CLOCK_MONOTONIC`, ns: the cheapest clock for the probe. It stands still while the machine sleeps.
     pub time: u64,
     /// Return value of the call; 0 on enter.
     pub result: i64,
@@ -40,15 +48,35 @@ pub struct RecordHeader {
     pub len: u32,
     /// System call number in the native table of the call (see [`flag::COMPAT`]).
     pub number: u16,
+    /// One of [`kind`], and bits of [`flag`].
     pub kind: u8,
-    pub flags: u8,
-    /// 64-bit words that follow the header.
-    pub args: u8,
-    pub pieces: u8,
-    pub _pad: [u8; 6],
+    /// How many 64-bit words follow the header and how many pieces follow them, see [`shape`].
+    pub shape: u8,
 }
 
-pub const HEADER_LEN: usize = 40;
+impl RecordHeader {
+    /// One of [`kind`].
+    pub const fn kind(&self) -> u8 {
+        self.kind & 0xf
+    }
+
+    /// Bits of [`flag`].
+    pub const fn flags(&self) -> u8 {
+        self.kind & 0xf0
+    }
+
+    /// 64-bit words that follow the header.
+    pub const fn args(&self) -> usize {
+        (self.shape & shape::ARGS) as usize
+    }
+
+    /// Pieces that follow those.
+    pub const fn pieces(&self) -> usize {
+        (self.shape / shape::PIECE) as usize
+    }
+}
+
+pub const HEADER_LEN: usize = 32;
 const _: () = assert!(size_of::<RecordHeader>() == HEADER_LEN);
 
 /// Head of one piece of copied memory.

@@ -5,14 +5,14 @@
 //! the many paths equal and prunes them. With it in a register the same program takes a hundred
 //! times as many verified instructions.
 
-use crate::emit::counters;
+use crate::emit::here;
 use crate::kernel::{opaque, read_user, setting};
 use crate::maps::{LAST_START, PIECE_MASK, Scratch};
 use aya_ebpf::helpers::generated as helper;
 use core::mem::MaybeUninit;
 use tracer_common::{
     plan::{PiecePlan, len},
-    record::{PIECE_HEADER_LEN, flag, piece_status},
+    record::{PIECE_HEADER_LEN, flag, piece_status, shape},
 };
 
 /// The same value, of which the verifier knows nothing any more: paths that differ only in its
@@ -20,8 +20,16 @@ use tracer_common::{
 #[inline(always)]
 pub fn forget(s: *mut Scratch, value: u64) -> u64 {
     // SAFETY: `s` is a valid scratch entry.
+    unsafe { forget_at(&raw mut (*s).forgotten, value) }
+}
+
+/// As [`forget`], with the place in map memory given.
+///
+/// SAFETY: `place` is valid.
+#[inline(always)]
+pub unsafe fn forget_at(place: *mut u64, value: u64) -> u64 {
+    // SAFETY: see above.
     unsafe {
-        let place = &raw mut (*s).forgotten;
         place.write_volatile(value);
         place.read_volatile()
     }
@@ -122,11 +130,11 @@ pub fn close(s: *mut Scratch, slot: u8, outcome: Outcome) {
         *base.add(1) = (n >> 8) as u8;
         *base.add(2) = slot;
         *base.add(3) = status;
-        (*s).header.pieces += 1;
+        (*s).header.shape += shape::PIECE;
         if status == piece_status::FAULT {
-            (*s).header.flags |= flag::FAULT;
-            if let Some(c) = counters() {
-                c.faults += 1;
+            (*s).header.kind |= flag::FAULT;
+            if let Some(here) = here() {
+                here.state().counters.faults += 1;
             }
         }
     }
@@ -147,7 +155,7 @@ pub fn user_string(s: *mut Scratch, address: u64, limit: u64) -> Outcome {
 }
 
 /// Bytes that fit on the stack on their way.
-const SHORT: u64 = 80;
+pub const SHORT: u64 = 80;
 
 /// At most [`SHORT`] bytes of user memory, by way of the stack: where the kernel checks what it copies to (hardened
 /// usercopy), the stack is what it knows at once, and map memory is what it searches for longest.
@@ -184,7 +192,7 @@ fn short_bytes(to: *mut u8, address: u64, n: u64) -> Outcome {
 ///
 /// SAFETY: eight bytes at `to` are valid.
 #[inline(always)]
-unsafe fn store(to: *mut u8, word: u64) {
+pub unsafe fn store(to: *mut u8, word: u64) {
     // SAFETY: see above.
     unsafe { core::arch::asm!("*(u64 *)({0} + 0) = {1}", in(reg) to, in(reg) word, options(nostack)) }
 }
@@ -257,14 +265,43 @@ pub fn end_piece(s: *mut Scratch, status: u8) -> Outcome {
 /// An argument register, from the start of the body: plans copy every argument that a piece needs.
 #[inline(always)]
 pub fn arg(s: *mut Scratch, i: u8) -> u64 {
+    // SAFETY: the body is longer than eight words.
+    unsafe { word((&raw const (*s).body).cast(), i) }
+}
+
+/// SAFETY: eight words at `words` are valid.
+#[inline(always)]
+pub unsafe fn word(words: *const u64, i: u8) -> u64 {
     // SAFETY: the index is masked.
-    unsafe { (&raw const (*s).body).cast::<u64>().add((opaque(i as u64) & 7) as usize).read() }
+    unsafe { words.add((opaque(i as u64) & 7) as usize).read() }
+}
+
+/// Whether the caller's memory is laid out as that of a 32-bit program.
+#[inline(always)]
+pub fn is_compat(s: *mut Scratch) -> bool {
+    // SAFETY: `s` is a valid scratch entry.
+    unsafe { (*s).header.kind & flag::COMPAT != 0 }
+}
+
+/// Two words of the caller, as wide as it has them.
+#[inline(always)]
+pub fn user_pair(s: *mut Scratch, address: u64) -> Option<[u64; 2]> {
+    if is_compat(s) {
+        let [a, b] = read_user::<[u32; 2]>(address)?;
+        return Some([a as u64, b as u64]);
+    }
+    read_user(address)
 }
 
 /// The length of a `BUF` piece.
 #[inline(always)]
 pub fn wanted(s: *mut Scratch, p: &PiecePlan, result: i64) -> u64 {
-    let arg = |i| arg(s, i);
+    forget(s, length(p, result, |i| arg(s, i)))
+}
+
+/// The length of a `BUF` piece of a call with these arguments.
+#[inline(always)]
+pub fn length(p: &PiecePlan, result: i64, arg: impl Fn(u8) -> u64) -> u64 {
     let n = match p.len {
         len::RESULT if result > 0 => result as u64,
         len::RESULT => 0,
@@ -277,5 +314,5 @@ pub fn wanted(s: *mut Scratch, p: &PiecePlan, result: i64) -> u64 {
         _ => p.limit as u64,
     };
     let most = if p.limit == 0 { setting!(snaplen) as u64 } else { p.limit as u64 };
-    forget(s, if n > most { most } else { n })
+    if n > most { most } else { n }
 }

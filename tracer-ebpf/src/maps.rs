@@ -4,13 +4,13 @@ use aya_ebpf::{
     bindings::BPF_F_MMAPABLE,
     btf_maps::{ArrayOfMaps, RingBuf},
     macros::{btf_map, map},
-    maps::{Array, PerCpuArray, ProgramArray},
+    maps::{Array, ProgramArray},
 };
 use tracer_common::{
-    config::{Counters, MAX_CPUS, Offsets, Settings},
+    config::{MAX_CPUS, Offsets, Settings},
     plan::{CallPlan, PLAN_ENTRIES},
     record::{HEADER_LEN, RecordHeader},
-    slots::{Slot, SlotCounts},
+    slots::{Cpu, Slot},
 };
 
 /// A piece starts at most here in the body of a record …
@@ -43,13 +43,12 @@ pub static SCRATCH: Array<Scratch> = Array::with_max_entries(1, 0);
 pub static PLANS: Array<CallPlan> = Array::with_max_entries(PLAN_ENTRIES, 0);
 #[map]
 pub static PLANS_COMPAT: Array<CallPlan> = Array::with_max_entries(PLAN_ENTRIES, 0);
-#[map]
-pub static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
 /// The slots of all CPUs, one row after the other.
 #[map]
 pub static SLOTS: Array<Slot> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+/// One entry for each CPU. No per-CPU map, so that user space can map it and no kernel needs a call to find it.
 #[map]
-pub static SLOT_COUNTS: Array<SlotCounts> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+pub static CPUS: Array<Cpu> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 /// Programs that make special exit records; one array for each way to attach, since a program array
 /// belongs to one kind of hook.
 #[map]

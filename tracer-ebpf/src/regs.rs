@@ -24,6 +24,10 @@ pub struct Caller {
 /// Registers, however the program got at them.
 pub trait Regs {
     fn orig_ax(&self) -> u64;
+    /// The argument registers of the 64-bit interface where they are at hand.
+    fn words(&self) -> Option<[u64; 6]>;
+    /// An argument register of the 32-bit interface.
+    fn compat_word(&self, i: usize) -> u64;
     /// Writes the first argument registers to the start of the body.
     fn save_args(&self, s: *mut Scratch, compat: bool, count: usize);
     fn caller(&self) -> Caller;
@@ -50,6 +54,16 @@ impl Regs for RawRegs {
     #[inline(always)]
     fn orig_ax(&self) -> u64 {
         read(self.0 + 8 * ORIG_AX as u64).unwrap_or(u64::MAX)
+    }
+
+    #[inline(always)]
+    fn words(&self) -> Option<[u64; 6]> {
+        None
+    }
+
+    #[inline(always)]
+    fn compat_word(&self, i: usize) -> u64 {
+        read::<u32>(self.0 + 8 * COMPAT[i] as u64).unwrap_or(0) as u64
     }
 
     #[inline(always)]
@@ -102,6 +116,16 @@ impl Regs for TypedRegs {
     #[inline(always)]
     fn orig_ax(&self) -> u64 {
         self.word(ORIG_AX)
+    }
+
+    #[inline(always)]
+    fn words(&self) -> Option<[u64; 6]> {
+        Some(NATIVE.map(|i| self.word(i)))
+    }
+
+    #[inline(always)]
+    fn compat_word(&self, i: usize) -> u64 {
+        self.word(COMPAT[i]) & 0xffff_ffff
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! What is known of the current task and its memory.
 
-use crate::copy::{Outcome, aux, cursor, end_piece, grow, open_piece, repeat, set_cursor, tail, user_bytes};
+use crate::copy::{Outcome, aux, cursor, end_piece, grow, is_compat, open_piece, repeat, set_cursor, tail, user_bytes};
 use crate::file;
 use crate::kernel::{field, offset, read, read_user};
 use crate::maps::Scratch;
@@ -248,6 +248,14 @@ pub fn env(s: *mut Scratch, limit: u64) -> Outcome {
     area(s, offset!(mm_env_start), offset!(mm_env_end), limit)
 }
 
+/// Where the name by which the program was started is: the first string that exec puts on the new
+/// stack, and so the one above the environment (`bprm_execve`, fs/exec.c). 0 when not known.
+#[inline(always)]
+pub fn exec_name() -> u64 {
+    let mm: u64 = field(current(), offset!(task_mm)).unwrap_or(0);
+    field(mm, offset!(mm_env_end)).unwrap_or(0)
+}
+
 #[inline(always)]
 pub fn exe_path(s: *mut Scratch) -> Outcome {
     let mm: u64 = field(current(), offset!(task_mm)).unwrap_or(0);
@@ -295,7 +303,9 @@ pub fn cgroup_path(s: *mut Scratch) -> Outcome {
 unsafe extern "C" fn one_string(_: u64, scratch: *mut *mut Scratch) -> i64 {
     let s = unsafe { *scratch };
     let at = cursor(s, 0);
-    let Some(string) = read_user::<u64>(at) else {
+    let compat = is_compat(s);
+    let string = if compat { read_user::<u32>(at).map(u64::from) } else { read_user::<u64>(at) };
+    let Some(string) = string else {
         set_cursor(s, 1, piece_status::FAULT as u64);
         return 1;
     };
@@ -310,7 +320,7 @@ unsafe extern "C" fn one_string(_: u64, scratch: *mut *mut Scratch) -> i64 {
         return 1;
     }
     grow(s, n as u64 & 0x1fff);
-    set_cursor(s, 0, at + 8);
+    set_cursor(s, 0, at + if compat { 4 } else { 8 });
     0
 }
 

@@ -5,7 +5,7 @@ use crate::emit;
 use crate::kernel::{field, offset, setting};
 use crate::task;
 use aya_ebpf::{helpers::generated as helper, macros::raw_tracepoint, programs::RawTracePointContext};
-use tracer_common::record::{ExitFacts, HEADER_LEN, PieceHeader, RecordHeader, kind};
+use tracer_common::record::{ExitFacts, HEADER_LEN, PieceHeader, RecordHeader, kind, shape};
 
 #[repr(C)]
 struct Words<const N: usize> {
@@ -34,10 +34,16 @@ fn header(what: u8, args: u8, pieces: u8, len: u32) -> Option<RecordHeader> {
         tgid,
         len,
         kind: what,
-        args,
-        pieces,
+        shape: args | pieces * shape::PIECE,
         ..RecordHeader::default()
     })
+}
+
+#[inline(always)]
+fn send<T>(record: &T, time: u64) {
+    if let Some(here) = emit::here() {
+        here.send((&raw const *record).cast(), size_of::<T>() as u64, time);
+    }
 }
 
 #[inline(always)]
@@ -45,7 +51,7 @@ fn send_words<const N: usize>(what: u8, words: [u64; N]) {
     let Some(header) = header(what, N as u8, 0, 8 * N as u32) else { return };
     let time = header.time;
     let record = Words { header, words };
-    emit::send((&raw const record).cast(), size_of::<Words<N>>() as u64, time);
+    send(&record, time);
 }
 
 /// A thread ends.
@@ -60,7 +66,7 @@ pub fn process_exit(ctx: RawTracePointContext) -> i32 {
         piece: PieceHeader { len: size_of::<ExitFacts>() as u16, slot: 0, status: 0 },
         facts: ExitFacts { status: field(task, offset!(task_exit_code)).unwrap_or(0), reaper: 0 },
     };
-    emit::send((&raw const record).cast(), size_of::<ProcExit>() as u64, time);
+    send(&record, time);
     0
 }
 

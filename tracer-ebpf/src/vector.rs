@@ -1,7 +1,8 @@
 //! `struct iovec` arrays and `struct msghdr`.
 
-use crate::copy::{Outcome, cursor, end_piece, forget, grow, open_piece, repeat, set_cursor, tail, user_bytes};
-use crate::kernel::read_user;
+use crate::copy::{
+    Outcome, cursor, end_piece, forget, grow, is_compat, open_piece, repeat, set_cursor, tail, user_bytes, user_pair,
+};
 use crate::maps::{PIECE_MASK, Scratch};
 use aya_ebpf::helpers::generated as helper;
 use tracer_common::record::piece_status;
@@ -13,10 +14,16 @@ const IOV_BYTES: u64 = 512;
 
 /// Bytes of a `struct msghdr`.
 pub const MESSAGE_LEN: u64 = 56;
-/// Where the pairs (pointer, length) are in `struct msghdr` of the 64-bit interface.
+/// Where the pairs (pointer, length) are in `struct msghdr`, in words of the caller.
 const NAME: u64 = 0;
-const IOV: u64 = 16;
-const CONTROL: u64 = 32;
+const IOV: u64 = 2;
+const CONTROL: u64 = 4;
+
+/// Bytes of a word of the caller.
+#[inline(always)]
+fn word(s: *mut Scratch) -> u64 {
+    if is_compat(s) { 4 } else { 8 }
+}
 
 /// Variables of the gathering loop.
 const AT: usize = 0;
@@ -33,7 +40,7 @@ unsafe extern "C" fn gather(_: u64, scratch: *mut *mut Scratch) -> i64 {
         return 1;
     }
     let at = cursor(s, AT);
-    let Some([base, len]) = read_user::<[u64; 2]>(at) else {
+    let Some([base, len]) = user_pair(s, at) else {
         set_cursor(s, STATUS, piece_status::FAULT as u64);
         return 1;
     };
@@ -48,7 +55,7 @@ unsafe extern "C" fn gather(_: u64, scratch: *mut *mut Scratch) -> i64 {
     }
     grow(s, n);
     set_cursor(s, LEFT, left - n);
-    set_cursor(s, AT, at + 16);
+    set_cursor(s, AT, at + 2 * word(s));
     0
 }
 
@@ -74,7 +81,7 @@ pub fn data(s: *mut Scratch, iov: u64, count: u64, want: u64) -> Outcome {
 
 #[inline(always)]
 pub fn message_name(s: *mut Scratch, message: u64) -> Outcome {
-    let Some([name, len]) = read_user::<[u64; 2]>(message + NAME) else {
+    let Some([name, len]) = user_pair(s, message + NAME * word(s)) else {
         return Outcome::FAULT;
     };
     let len = len & 0xffff_ffff;
@@ -83,16 +90,16 @@ pub fn message_name(s: *mut Scratch, message: u64) -> Outcome {
 
 #[inline(always)]
 pub fn message_iov(s: *mut Scratch, message: u64) -> Outcome {
-    let Some([iov, count]) = read_user::<[u64; 2]>(message + IOV) else {
+    let Some([iov, count]) = user_pair(s, message + IOV * word(s)) else {
         return Outcome::FAULT;
     };
-    let n = (count & 0xffff) * 16;
+    let n = (count & 0xffff) * 2 * word(s);
     user_bytes(s, iov, if n > IOV_BYTES { IOV_BYTES } else { n })
 }
 
 #[inline(always)]
 pub fn message_data(s: *mut Scratch, message: u64, want: u64) -> Outcome {
-    let Some([iov, count]) = read_user::<[u64; 2]>(message + IOV) else {
+    let Some([iov, count]) = user_pair(s, message + IOV * word(s)) else {
         return Outcome::FAULT;
     };
     data(s, iov, count, want)
@@ -100,7 +107,7 @@ pub fn message_data(s: *mut Scratch, message: u64, want: u64) -> Outcome {
 
 #[inline(always)]
 pub fn message_control(s: *mut Scratch, message: u64, limit: u64) -> Outcome {
-    let Some([control, len]) = read_user::<[u64; 2]>(message + CONTROL) else {
+    let Some([control, len]) = user_pair(s, message + CONTROL * word(s)) else {
         return Outcome::FAULT;
     };
     if control == 0 || len == 0 {

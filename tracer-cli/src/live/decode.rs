@@ -65,6 +65,19 @@ impl Entry {
             long,
         }
     }
+
+    /// A call newer than the schema, or one that no kernel knows.
+    const fn newer(number: u16) -> Self {
+        Entry {
+            enter: &[],
+            exit: &[],
+            enter_ty: EventType::GENERIC_E,
+            exit_ty: EventType::GENERIC_X,
+            code: 0,
+            native: number,
+            long: 8,
+        }
+    }
 }
 
 fn entries(table: &[Option<SyscallInfo>], compat: bool) -> Vec<Entry> {
@@ -78,16 +91,7 @@ fn entries(table: &[Option<SyscallInfo>], compat: bool) -> Vec<Entry> {
                 Entry::new(info, native, if has_wide_longs(info.name) { 8 } else { 4 })
             }
             Some(Some(info)) => Entry::new(info, number, 8),
-            // A call newer than the schema.
-            _ => Entry {
-                enter: &[],
-                exit: &[],
-                enter_ty: EventType::GENERIC_E,
-                exit_ty: EventType::GENERIC_X,
-                code: 0,
-                native: number,
-                long: 8,
-            },
+            _ => Entry::newer(number),
         })
         .collect()
 }
@@ -118,20 +122,21 @@ impl Decoder {
         }
     }
 
-    /// The event in `record`, which came from `cpu`; its `num` is 0. `boot_to_epoch` is added to the
-    /// time of the record (ns since boot) to make it ns since the epoch.
+    /// The event in `record`, which came from `cpu`; its `num` is 0. `to_epoch` is added to the
+    /// time of the record (ns) to make it ns since the epoch.
     ///
     /// `None` when the record is not whole or of no known kind.
     #[inline]
-    pub fn decode<'a>(&'a mut self, cpu: u16, record: &'a [u8], boot_to_epoch: u64) -> Option<Event<'a>> {
+    pub fn decode<'a>(&'a mut self, cpu: u16, record: &'a [u8], to_epoch: u64) -> Option<Event<'a>> {
         let header = header(record)?;
         let Decoder { native, compat, params, numbers, area } = self;
-        let is_compat = header.flags & flag::COMPAT != 0;
-        let (ty, sources, long, generic) = match header.kind {
+        let is_compat = header.flags() & flag::COMPAT != 0;
+        let (ty, sources, long, generic) = match header.kind() {
             kind::ENTER | kind::EXIT => {
                 let table = if is_compat { &*compat } else { &*native };
-                let entry = table.get(usize::from(header.number))?;
-                let (ty, sources) = match header.kind {
+                let entry =
+                    table.get(usize::from(header.number)).copied().unwrap_or(Entry::newer(header.number));
+                let (ty, sources) = match header.kind() {
                     kind::ENTER => (entry.enter_ty, entry.enter),
                     _ => (entry.exit_ty, entry.exit),
                 };
@@ -144,7 +149,7 @@ impl Decoder {
             kind::PAGE_FAULT => other(EventType::PAGE_FAULT_E)?,
             _ => return None,
         };
-        let mut event = event(&header, cpu, boot_to_epoch, ty);
+        let mut event = event(&header, cpu, to_epoch, ty);
         if let Some((code, number)) = generic {
             let list = params.lend(2);
             for ((place, slot), value) in numbers.iter_mut().zip(list.iter_mut()).zip([code, number]) {
@@ -180,15 +185,15 @@ fn other(ty: EventType) -> Option<Found> {
     Some((ty, source_of(ty)?.enter, 8, None))
 }
 
-fn event<'a>(header: &RecordHeader, cpu: u16, boot_to_epoch: u64, ty: EventType) -> Event<'a> {
+fn event<'a>(header: &RecordHeader, cpu: u16, to_epoch: u64, ty: EventType) -> Event<'a> {
     Event {
         num: 0,
-        ts: header.time.wrapping_add(boot_to_epoch),
+        ts: header.time.wrapping_add(to_epoch),
         tid: i64::from(header.tid),
         pid: i64::from(header.tgid),
         cpu,
         ty,
-        bits: if header.flags & flag::COMPAT != 0 { EventBits::COMPAT } else { EventBits::empty() },
+        bits: if header.flags() & flag::COMPAT != 0 { EventBits::COMPAT } else { EventBits::empty() },
         unreadable: 0,
         params: &[],
     }
@@ -264,9 +269,9 @@ fn make_rare<'a>(op: &Op, view: &View<'a>, area: &mut Area<'a>, unreadable: &mut
             if !view.piece(piece).is_ok() {
                 return Made::Bytes(&[]);
             }
-            let (entries, _) = view.piece(piece).bytes.as_chunks::<16>();
-            let len = |e: &[u8; 16]| u64::from_ne_bytes(*e.last_chunk().unwrap_or(&[0; 8]));
-            Made::Number(entries.iter().map(len).fold(0, u64::wrapping_add))
+            // Pairs of a pointer and a length, each as wide as a word of the caller.
+            let lens = view.words(piece).skip(1).step_by(2);
+            Made::Number(lens.fold(0, u64::wrapping_add))
         }
         Op::QueuePercent { socket } => Made::Number(socket::queue_percent(view, socket)),
         Op::Wait(part) => Made::Number(task::wait_part(view, part)),

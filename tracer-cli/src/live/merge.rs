@@ -24,7 +24,7 @@ pub struct Merge<Q = Lane> {
     heads: BinaryHeap<Reverse<(u64, usize)>>,
     /// Rings without a record when last looked at.
     empty: Vec<usize>,
-    /// Records up to this time may be delivered, ns of `CLOCK_BOOTTIME`.
+    /// Records up to this time may be delivered, ns of the probe's clock.
     horizon: u64,
     /// The ring whose record has been handed out.
     taken: Option<usize>,
@@ -37,14 +37,14 @@ pub struct Merge<Q = Lane> {
 pub enum Found {
     /// Ring index and whether the record is late.
     Record(usize, bool),
-    /// Records are there but not due before this time, ns of `CLOCK_BOOTTIME`.
+    /// Records are there but not due before this time, ns of the probe's clock.
     NotBefore(u64),
     Nothing,
 }
 
-/// `CLOCK_BOOTTIME`, the probe's clock, ns.
-pub fn boot_time() -> u64 {
-    nanoseconds(nix::time::ClockId::CLOCK_BOOTTIME)
+/// `CLOCK_MONOTONIC`, the probe's clock, ns.
+pub fn now() -> u64 {
+    nanoseconds(nix::time::ClockId::CLOCK_MONOTONIC)
 }
 
 /// ns of a clock.
@@ -75,7 +75,7 @@ impl<Q: Queue> Merge<Q> {
 
     /// Forgets the record handed out last and finds the next. With `all`, nothing is held back.
     pub fn next(&mut self, all: bool) -> Found {
-        self.next_at(all, boot_time)
+        self.next_at(all, now)
     }
 
     /// As [`Self::next`], with the clock given; it is asked only when the rings are looked at.

@@ -4,7 +4,8 @@ use super::decode::{has_wide_longs, source_of};
 use super::ops::{CallSource, Compat};
 use crate::schema::{EventFlags, EventType, SyscallInfo, tables};
 use tracer_common::plan::{
-    CallPlan, FD_POINTED, FD_RESULT, PLAN_ENTRIES, PiecePlan, len, piece, program, want,
+    CallPlan, FD_POINTED, FD_RESULT, PLAN_ENTRIES, PiecePlan, SOCKETCALL, len, piece, program, socket_call,
+    want,
 };
 
 /// Which of the two events of a call are wanted.
@@ -23,6 +24,8 @@ pub struct Plans {
     pub compat: Vec<CallPlan>,
 }
 
+const BOTH: u16 = want::ENTER | want::EXIT;
+
 /// A call that the schema does not know by name.
 const NEWER: SyscallInfo =
     SyscallInfo { name: "unknown", code: 0, enter: EventType::GENERIC_E, exit: EventType::GENERIC_X };
@@ -38,7 +41,22 @@ pub fn call_plans(wanted: impl Fn(&SyscallInfo) -> Wanted) -> Plans {
         }
         plans
     };
-    Plans { native: table(tables::SYSCALLS_X86_64, false), compat: table(tables::SYSCALLS_IA32, true) }
+    let mut plans =
+        Plans { native: table(tables::SYSCALLS_X86_64, false), compat: table(tables::SYSCALLS_IA32, true) };
+    for (native, compat) in plans.native.iter_mut().zip(&mut plans.compat) {
+        let either = ((native.flags | compat.flags) & BOTH) << want::EITHER;
+        native.flags |= either;
+        compat.flags |= either;
+    }
+    // A `socketcall` is wanted when any of the calls is that it can mean.
+    let meant = (0..32).filter_map(|which| plans.compat.get(usize::from(socket_call(which)?.0)));
+    let either = meant.fold(0, |flags, plan| flags | plan.flags) & (BOTH << want::EITHER);
+    for table in [&mut plans.native, &mut plans.compat] {
+        if let Some(plan) = table.get_mut(usize::from(SOCKETCALL)) {
+            plan.flags |= either;
+        }
+    }
+    plans
 }
 
 /// Whether the state tables need events of this type even when nobody wants to see them.
@@ -75,7 +93,11 @@ fn add_pieces(plan: &mut CallPlan, source: &CallSource, compat: bool, wide: bool
             // It keeps its number, so that the decoder needs no second table.
             Compat::Never => place.when = 0,
         }
+        if compat && place.len == len::ARG_X16 {
+            place.len = len::ARG_X8;
+        }
         if place.when != 0 {
+            plan.due |= place.when;
             plan.program = plan.program.max(program_of(place.kind));
             plan.args = plan.args.max(args_of(place));
         }
@@ -134,9 +156,10 @@ mod tests {
     #[test]
     fn only_what_is_wanted_is_planned() {
         let plans = call_plans(|call| Wanted { enter: call.name == "openat", exit: state_needed(call.exit) });
-        assert_eq!(native(&plans, "openat").flags, want::ENTER | want::EXIT);
-        assert_eq!(native(&plans, "close").flags, want::EXIT);
-        assert_eq!(native(&plans, "getuid"), CallPlan::default());
+        let wanted = |name| native(&plans, name).flags & BOTH;
+        assert_eq!(wanted("openat"), want::ENTER | want::EXIT);
+        assert_eq!(wanted("close"), want::EXIT);
+        assert_eq!(wanted("getuid"), 0);
         assert_eq!(plans.native.len(), PLAN_ENTRIES as usize);
         assert_eq!(plans.compat.len(), PLAN_ENTRIES as usize);
     }
@@ -203,8 +226,8 @@ mod tests {
         assert_eq!(compat(&plans, "nanosleep").piece[0].limit, 8);
         assert_eq!(compat(&plans, "ppoll_time64").piece.iter().find(|p| p.arg == 2).unwrap().limit, 16);
         let writev = compat(&plans, "writev");
-        assert_eq!(writev.program, program::PLAIN);
-        assert!(writev.piece.iter().all(|p| p.when == 0));
+        assert_eq!(writev.program, program::VECTOR);
+        assert!(writev.piece.iter().any(|p| p.len == len::ARG_X8));
         assert_eq!(compat(&plans, "execve").program, program::TASK);
         assert_eq!(compat(&plans, "chown32").piece[0].kind, piece::STR);
     }

@@ -4,12 +4,12 @@ use super::lane::Lane;
 use super::offsets::KernelTypes;
 use super::ring::Ring;
 use super::slots::Slots;
-use aya::maps::{Array, ArrayOfMaps, Map, MapData, PerCpuArray, ProgramArray};
+use aya::maps::{Array, ArrayOfMaps, Map, MapData, ProgramArray};
 use aya::programs::{Program, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader};
-use tracer_common::config::{Counters, Offsets, Settings, global, map};
+use tracer_common::config::{Offsets, Settings, global, map};
 use tracer_common::plan::{CallPlan, PLAN_ENTRIES, program};
-use tracer_common::slots::SLOT_LEN;
+use tracer_common::slots::{Cpu, SLOT_LEN};
 
 /// The probe as `cargo xtask ebpf` builds it.
 static OBJECT: &[u8] =
@@ -259,7 +259,7 @@ impl Probe {
             .override_global(global::OFFSETS, &plain_offsets, true)
             .map_max_entries(map::SCRATCH, cpus)
             .map_max_entries(map::SLOTS, (cpus * slots).max(1))
-            .map_max_entries(map::SLOT_COUNTS, cpus)
+            .map_max_entries(map::CPUS, cpus)
             .load(OBJECT)
             .map_err(|e| {
                 if is_permission(&e) { ProbeError::NotAllowed } else { ProbeError::Refused(one_line(&e)) }
@@ -308,13 +308,10 @@ impl Probe {
     }
 
     /// What each CPU has counted.
-    pub fn counters(&self) -> Vec<Counters> {
-        let Some(map) = self.bpf.map(map::COUNTERS) else { return Vec::new() };
-        PerCpuArray::<_, Plain<Counters>>::try_from(map)
-            .ok()
-            .and_then(|counters| counters.get(&0, 0).ok())
-            .map(|values| values.iter().map(|c| c.0).collect())
-            .unwrap_or_default()
+    pub fn counters(&self) -> Vec<Cpu> {
+        let Some(map) = self.bpf.map(map::CPUS) else { return Vec::new() };
+        let Ok(cpus) = Array::<_, Plain<Cpu>>::try_from(map) else { return Vec::new() };
+        cpus.iter().map(|cpu| cpu.map_or_else(|_| Cpu::default(), |cpu| cpu.0)).collect()
     }
 
     /// Takes the probe off all tracepoints; what is in the rings stays readable.
@@ -379,10 +376,10 @@ fn map_slots(bpf: &Ebpf, cpus: u32, count: u32) -> Result<Vec<Lane>, ProbeError>
         Some(Map::Array(map)) => Ok(map.fd()),
         _ => Err(ProbeError::Rings(format!("the probe has no map {name}"))),
     };
-    let (slots, counts) = (data(map::SLOTS)?, data(map::SLOT_COUNTS)?);
+    let (slots, states) = (data(map::SLOTS)?, data(map::CPUS)?);
     (0..cpus)
         .map(|cpu| {
-            Slots::new(slots, counts, cpu as u16, cpus, count).map(Lane::Slots).map_err(ProbeError::Rings)
+            Slots::new(slots, states, cpu as u16, cpus, count).map(Lane::Slots).map_err(ProbeError::Rings)
         })
         .collect()
 }

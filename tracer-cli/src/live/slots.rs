@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tracer_common::slots::{SLOT_LEN, SlotCounts};
+use tracer_common::slots::{Cpu, SLOT_LEN};
 
 /// Part of a BPF map in our memory.
 struct Mapping {
@@ -37,7 +37,7 @@ impl Drop for Mapping {
 /// The slots of one CPU.
 pub struct Slots {
     slots: Mapping,
-    counts: Mapping,
+    cpus: Mapping,
     pub cpu: u16,
     /// How many there are, less one; they are a power of two.
     mask: u64,
@@ -56,7 +56,7 @@ impl Slots {
     /// What the kernel says against mapping.
     pub fn new(
         slots: &impl AsFd,
-        counts: &impl AsFd,
+        states: &impl AsFd,
         cpu: u16,
         cpus: u32,
         count: u32,
@@ -64,11 +64,11 @@ impl Slots {
         let length = count as usize * SLOT_LEN;
         Ok(Self {
             slots: Mapping::new(slots, ProtFlags::PROT_READ, usize::from(cpu) * length, length)?,
-            counts: Mapping::new(
-                counts,
+            cpus: Mapping::new(
+                states,
                 ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
                 0,
-                cpus as usize * size_of::<SlotCounts>(),
+                cpus as usize * size_of::<Cpu>(),
             )?,
             cpu,
             mask: u64::from(count).saturating_sub(1),
@@ -78,13 +78,13 @@ impl Slots {
         })
     }
 
-    /// One of this CPU's two counts.
+    /// `written` or `taken` of this CPU.
     fn count(&self, offset: usize) -> &AtomicU64 {
-        // SAFETY: the mapping holds the counts of all CPUs; the word is aligned, and both sides access it whole.
+        // SAFETY: the mapping holds what is known of all CPUs; the word is aligned, and both sides access it whole.
         unsafe {
-            self.counts
+            self.cpus
                 .start
-                .byte_add(usize::from(self.cpu) * size_of::<SlotCounts>() + offset)
+                .byte_add(usize::from(self.cpu) * size_of::<Cpu>() + offset)
                 .cast::<AtomicU64>()
                 .as_ref()
         }
@@ -95,7 +95,7 @@ impl Queue for Slots {
     #[inline]
     fn peek(&mut self) -> Option<&[u8]> {
         if self.position >= self.seen {
-            self.seen = self.count(std::mem::offset_of!(SlotCounts, written)).load(Ordering::Acquire);
+            self.seen = self.count(std::mem::offset_of!(Cpu, written)).load(Ordering::Acquire);
             if self.position >= self.seen {
                 return None;
             }
@@ -118,6 +118,6 @@ impl Queue for Slots {
 
     fn release(&mut self) {
         self.released = self.position;
-        self.count(std::mem::offset_of!(SlotCounts, taken)).store(self.position, Ordering::Release);
+        self.count(std::mem::offset_of!(Cpu, taken)).store(self.position, Ordering::Release);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::decode::Decoder;
 use super::lane::Lane;
-use super::merge::{Found, Merge, boot_time, nanoseconds};
+use super::merge::{Found, Merge, nanoseconds, now};
 use super::plan::{Wanted, call_plans, state_needed};
 use super::probe::{Probe, ProbeError, ProbeOptions, ProgramReport};
 use super::proc_scan;
@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 const IDLE_WAIT: Duration = Duration::from_millis(250);
 /// … and right after events: the probe does not wake its reader again within this time.
 const BUSY_WAIT: Duration = Duration::from_millis(10);
+/// The machine has slept when the clocks say so by more than two readings of them can be apart.
+const LEAST_SLEEP: u64 = 500_000_000;
 /// Before stopping for good, records that are being written get this much time to appear.
 const LAST_WAIT: Duration = Duration::from_millis(3);
 
@@ -47,7 +49,9 @@ pub struct LiveSource {
     merge: Merge,
     decoder: Decoder,
     /// What to add to a record's time for ns since the epoch.
-    boot_to_epoch: u64,
+    to_epoch: u64,
+    /// How long the machine had slept when that was last corrected, ns.
+    slept: u64,
     /// Records came since the last wait. The clock is asked when waiting, not for every record.
     active: bool,
     last_record: Instant,
@@ -80,7 +84,8 @@ impl LiveSource {
             probe,
             merge,
             decoder: Decoder::new(),
-            boot_to_epoch: boot_to_epoch(),
+            to_epoch: clock_to_epoch(),
+            slept: slept(),
             active: false,
             last_record: Instant::now(),
             stopping: None,
@@ -103,9 +108,13 @@ impl LiveSource {
             self.last_record = Instant::now();
         }
         if let Found::NotBefore(due) = found {
-            let now = boot_time();
-            std::thread::sleep(Duration::from_nanos(due.saturating_sub(now)));
+            std::thread::sleep(Duration::from_nanos(due.saturating_sub(now())));
             return;
+        }
+        let slept = slept();
+        if slept > self.slept.saturating_add(LEAST_SLEEP) {
+            self.to_epoch = self.to_epoch.wrapping_add(slept - self.slept);
+            self.slept = slept;
         }
         let recent = self.last_record.elapsed() < 3 * BUSY_WAIT;
         let wait = if recent { BUSY_WAIT } else { IDLE_WAIT };
@@ -123,16 +132,21 @@ impl LiveSource {
 
 /// Difference between the wall clock and the probe's clock, ns. The pair of readings that took the
 /// shortest is taken.
-fn boot_to_epoch() -> u64 {
+fn clock_to_epoch() -> u64 {
     (0..5)
         .map(|_| {
-            let before = boot_time();
+            let before = now();
             let wall = nanoseconds(ClockId::CLOCK_REALTIME);
-            let after = boot_time();
+            let after = now();
             (after - before, wall.wrapping_sub(before + (after - before) / 2))
         })
         .min()
         .map_or(0, |(_, difference)| difference)
+}
+
+/// How long the machine has slept since it started, ns: the probe's clock stands still meanwhile.
+fn slept() -> u64 {
+    nanoseconds(ClockId::CLOCK_BOOTTIME).saturating_sub(now())
 }
 
 impl Source for LiveSource {
@@ -140,7 +154,7 @@ impl Source for LiveSource {
         proc_scan::scan(state);
         state.machine.large_environments = self.large_environments;
         state.hear_monitors();
-        self.begin = boot_time().wrapping_add(self.boot_to_epoch);
+        self.begin = now().wrapping_add(self.to_epoch);
         Ok(())
     }
 
@@ -161,7 +175,7 @@ impl Source for LiveSource {
         self.active = true;
         let cpu = self.merge.rings().get(ring).map_or(0, Lane::cpu);
         let decoded =
-            self.merge.record(ring).and_then(|record| self.decoder.decode(cpu, record, self.boot_to_epoch));
+            self.merge.record(ring).and_then(|record| self.decoder.decode(cpu, record, self.to_epoch));
         Ok(match decoded {
             Some(mut event) => {
                 event.bits.set(EventBits::LATE, late);
@@ -195,10 +209,13 @@ impl Source for LiveSource {
             cpus: counters
                 .iter()
                 .zip(self.early.iter().chain(std::iter::repeat(&0)))
-                .map(|(c, early)| CpuCounts {
-                    attempted: c.attempted.saturating_sub(*early),
-                    delivered: c.delivered.saturating_sub(*early),
-                    lost: c.lost_full + c.lost_no_ring,
+                .map(|(cpu, early)| {
+                    let ring = &cpu.counters;
+                    CpuCounts {
+                        attempted: (ring.attempted + cpu.written).saturating_sub(*early),
+                        delivered: (ring.delivered + cpu.written).saturating_sub(*early),
+                        lost: ring.lost_full + ring.lost_no_ring,
+                    }
                 })
                 .collect(),
             late: self.merge.late,

@@ -222,10 +222,10 @@ pub(super) static SOURCES: &[Option<CallSource>] = &[
     Some(CallSource {
         args: 1,
         pieces: &[
-            m(piece::MSG_IOV, 1, len::FIXED, 0, 7, 0, Never),
+            m(piece::MSG_IOV, 1, len::FIXED, 0, 7, 0, Same),
             m(piece::FD_SOCKET, 0, len::FIXED, 0, 3, 0, Same),
-            m(piece::MSG_NAME, 1, len::FIXED, 0, 2, 0, Never),
-            m(piece::MSG_DATA, 1, len::RESULT, 0, 2, 0, Never),
+            m(piece::MSG_NAME, 1, len::FIXED, 0, 2, 0, Same),
+            m(piece::MSG_DATA, 1, len::RESULT, 0, 2, 0, Same),
         ],
         enter: &[
             p(Op::Number(Word::Int(0)), 8),
@@ -256,9 +256,9 @@ pub(super) static SOURCES: &[Option<CallSource>] = &[
         args: 1,
         pieces: &[
             m(piece::FD_SOCKET, 0, len::FIXED, 0, 2, 0, Same),
-            m(piece::MSG_NAME, 1, len::FIXED, 0, 2, 0, Never),
+            m(piece::MSG_NAME, 1, len::FIXED, 0, 2, 0, Same),
             m(piece::MSG_CONTROL, 1, len::FIXED, 0, 2, 1088, Never),
-            m(piece::MSG_DATA, 1, len::RESULT, 0, 2, 0, Never),
+            m(piece::MSG_DATA, 1, len::RESULT, 0, 2, 0, Same),
         ],
         enter: &[p(Op::Number(Word::Int(0)), 8)],
         exit: &[
@@ -486,7 +486,7 @@ pub(super) static SOURCES: &[Option<CallSource>] = &[
     }),
     Some(CallSource {
         args: 1,
-        pieces: &[m(piece::IOVEC_DATA, 1, len::RESULT, 0, 2, 0, Never)],
+        pieces: &[m(piece::IOVEC_DATA, 1, len::RESULT, 0, 2, 0, Same)],
         enter: &[p(Op::Number(Word::Int(0)), 8)],
         exit: &[
             p(Op::Number(Word::Result), 8),
@@ -498,8 +498,8 @@ pub(super) static SOURCES: &[Option<CallSource>] = &[
     Some(CallSource {
         args: 1,
         pieces: &[
-            m(piece::BUF, 1, len::ARG_X16, 2, 7, 512, Never),
-            m(piece::IOVEC_DATA, 1, len::RESULT, 0, 2, 0, Never),
+            m(piece::BUF, 1, len::ARG_X16, 2, 7, 512, Same),
+            m(piece::IOVEC_DATA, 1, len::RESULT, 0, 2, 0, Same),
         ],
         enter: &[p(Op::Number(Word::Int(0)), 8), p(Op::IovSize { piece: 0 }, 4)],
         exit: &[
@@ -511,7 +511,7 @@ pub(super) static SOURCES: &[Option<CallSource>] = &[
     }),
     Some(CallSource {
         args: 4,
-        pieces: &[m(piece::IOVEC_DATA, 1, len::RESULT, 0, 2, 0, Never)],
+        pieces: &[m(piece::IOVEC_DATA, 1, len::RESULT, 0, 2, 0, Same)],
         enter: &[p(Op::Number(Word::Int(0)), 8), p(Op::Number(Word::Arg(3)), 8)],
         exit: &[
             p(Op::Number(Word::Result), 8),
@@ -524,8 +524,8 @@ pub(super) static SOURCES: &[Option<CallSource>] = &[
     Some(CallSource {
         args: 4,
         pieces: &[
-            m(piece::BUF, 1, len::ARG_X16, 2, 7, 512, Never),
-            m(piece::IOVEC_DATA, 1, len::RESULT, 0, 2, 0, Never),
+            m(piece::BUF, 1, len::ARG_X16, 2, 7, 512, Same),
+            m(piece::IOVEC_DATA, 1, len::RESULT, 0, 2, 0, Same),
         ],
         enter: &[
             p(Op::Number(Word::Int(0)), 8),
@@ -1350,10 +1350,10 @@ pub(super) static SOURCES: &[Option<CallSource>] = &[
             m(piece::TASK, 0, len::FIXED, 0, 6, 0, Same),
             m(piece::CGROUP_PATH, 0, len::FIXED, 0, 6, 0, Same),
             m(piece::EXE_PATH, 0, len::FIXED, 0, 2, 0, Same),
-            m(piece::STR, 0, len::FIXED, 0, 5, 4096, Same),
-            m(piece::STR_ARRAY, 1, len::FIXED, 0, 4, 0, Never),
+            m(piece::EXEC_NAME, 0, len::FIXED, 0, 7, 4096, Same),
+            m(piece::STR_ARRAY, 1, len::FIXED, 0, 4, 0, Same),
             m(piece::ARG_AREA, 0, len::FIXED, 0, 2, 4096, Same),
-            m(piece::STR_ARRAY, 2, len::FIXED, 0, 4, 0, Never),
+            m(piece::STR_ARRAY, 2, len::FIXED, 0, 4, 0, Same),
             m(piece::ENV_AREA, 0, len::FIXED, 0, 2, 4096, Same),
         ],
         enter: &[p(Op::Text { piece: 3 }, 0)],
@@ -1610,9 +1610,9 @@ pub(super) static SOURCES: &[Option<CallSource>] = &[
             m(piece::CGROUP_PATH, 0, len::FIXED, 0, 6, 0, Same),
             m(piece::EXE_PATH, 0, len::FIXED, 0, 2, 0, Same),
             m(piece::STR, 1, len::FIXED, 0, 1, 4096, Same),
-            m(piece::STR_ARRAY, 2, len::FIXED, 0, 4, 0, Never),
+            m(piece::STR_ARRAY, 2, len::FIXED, 0, 4, 0, Same),
             m(piece::ARG_AREA, 0, len::FIXED, 0, 2, 4096, Same),
-            m(piece::STR_ARRAY, 3, len::FIXED, 0, 4, 0, Never),
+            m(piece::STR_ARRAY, 3, len::FIXED, 0, 4, 0, Same),
             m(piece::ENV_AREA, 0, len::FIXED, 0, 2, 4096, Same),
         ],
         enter: &[
@@ -2160,13 +2160,13 @@ pub(super) static SOURCES: &[Option<CallSource>] = &[
     }),
     Some(CallSource {
         args: 1,
-        pieces: &[m(piece::IOVEC_DATA, 1, len::RESULT, 0, 2, 0, Never)],
+        pieces: &[m(piece::IOVEC_DATA, 1, len::RESULT, 0, 2, 0, Same)],
         enter: &[],
         exit: &[p(Op::Number(Word::Result), 8), p(Op::Number(Word::Int(0)), 8), p(Op::Bytes { piece: 0 }, 0)],
     }),
     Some(CallSource {
         args: 1,
-        pieces: &[m(piece::IOVEC_DATA, 1, len::RESULT, 0, 2, 0, Never)],
+        pieces: &[m(piece::IOVEC_DATA, 1, len::RESULT, 0, 2, 0, Same)],
         enter: &[],
         exit: &[p(Op::Number(Word::Result), 8), p(Op::Number(Word::Int(0)), 8), p(Op::Bytes { piece: 0 }, 0)],
     }),

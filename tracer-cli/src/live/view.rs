@@ -49,10 +49,7 @@ pub fn header(record: &[u8]) -> Option<RecordHeader> {
         len: u32::from_ne_bytes(field!(len)),
         number: u16::from_ne_bytes(field!(number)),
         kind: u8::from_ne_bytes(field!(kind)),
-        flags: u8::from_ne_bytes(field!(flags)),
-        args: u8::from_ne_bytes(field!(args)),
-        pieces: u8::from_ne_bytes(field!(pieces)),
-        _pad: [0; 6],
+        shape: u8::from_ne_bytes(field!(shape)),
     })
 }
 
@@ -91,9 +88,9 @@ impl<'a> View<'a> {
     #[inline]
     pub fn new(header: &RecordHeader, record: &'a [u8], long: usize) -> Option<Self> {
         let body = record.get(HEADER_LEN..)?.get(..usize::try_from(header.len).ok()?)?;
-        let (args, mut rest) = body.split_at_checked(usize::from(header.args) * 8)?;
+        let (args, mut rest) = body.split_at_checked(header.args() * 8)?;
         let mut pieces = [Piece { bytes: &[], status: MISSING }; MAX_PIECES];
-        for _ in 0..header.pieces {
+        for _ in 0..header.pieces() {
             let (head, after) = rest.split_first_chunk::<PIECE_HEADER_LEN>()?;
             let len = u16_at(head, offset_of!(PieceHeader, len))?;
             let (bytes, after) = after.split_at_checked(usize::from(len))?;
@@ -158,6 +155,15 @@ impl<'a> View<'a> {
             4 => u32_at(bytes, at).map(|n| i64::from(n as i32) as u64),
             _ => u64_at(bytes, at),
         }
+    }
+
+    /// All words of a piece.
+    pub fn words(&self, piece: u8) -> impl Iterator<Item = u64> + 'a {
+        let (bytes, width) = (self.piece(piece).bytes, self.long);
+        bytes.chunks_exact(width).map(|word| match word {
+            &[a, b, c, d] => u64::from(u32::from_ne_bytes([a, b, c, d])),
+            _ => word.first_chunk().map_or(0, |word| u64::from_ne_bytes(*word)),
+        })
     }
 
     /// Numbers are those of the Linux headers named.

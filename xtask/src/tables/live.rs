@@ -250,7 +250,9 @@ impl Writer<'_> {
             ("exit_code", []) => number("Op::Wait(WaitPart::Code)".into()),
             ("exit_signal", []) => number("Op::Wait(WaitPart::Signal)".into()),
             ("exit_core", []) => number("Op::Wait(WaitPart::Core)".into()),
-            ("str", _) => bytes(format!("Op::Text {{ piece: {} }}", self.piece(name, operands)?)),
+            ("str" | "exec_name", _) => {
+                bytes(format!("Op::Text {{ piece: {} }}", self.piece(name, operands)?))
+            }
             ("buf" | "iov_data" | "msg_data" | "msg_control" | "env" | "argv", _) => {
                 bytes(format!("Op::Bytes {{ piece: {} }}", self.piece(name, operands)?))
             }

@@ -186,6 +186,7 @@ fn describe(name: &str, operands: &[Expr]) -> anyhow::Result<Piece> {
         "fd_path" => fixed("FD_PATH", Reach::Task),
         "argv" => fixed("STR_ARRAY", Reach::Task),
         "str" => {}
+        "exec_name" => piece.kind = "EXEC_NAME",
         "buf" | "longs" | "sockaddr" => piece.kind = "BUF",
         _ => bail!("{name} is no memory"),
     }
@@ -202,16 +203,15 @@ fn describe(name: &str, operands: &[Expr]) -> anyhow::Result<Piece> {
         };
     }
     match name {
-        "str" => piece.limit = TEXT,
+        "str" | "exec_name" => piece.limit = TEXT,
         "args" | "env" => {
             piece.limit = TEXT;
             piece.order = 3;
         }
-        "argv" => (piece.compat, piece.order) = ("Never", 3),
+        "argv" => piece.order = 3,
         "iov_data" | "msg_data" => {
-            (piece.len, piece.compat, piece.order) = ("RESULT", "Never", 4);
+            (piece.len, piece.order) = ("RESULT", 4);
         }
-        "msg_iov" | "msg_name" => piece.compat = "Never",
         "msg_control" => (piece.compat, piece.limit, piece.order) = ("Never", CONTROL, 3),
         "longs" => piece.compat = "Longs",
         "sockaddr" => (piece.limit, piece.order) = (ADDRESS, 1),
@@ -249,9 +249,6 @@ fn length_of(piece: &mut Piece, length: &str) -> anyhow::Result<()> {
     piece.len = len;
     if let Some(arg) = arg {
         piece.len_arg = argument(arg)?;
-    }
-    if len == "ARG_X16" {
-        piece.compat = "Never";
     }
     Ok(())
 }
