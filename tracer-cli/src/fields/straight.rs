@@ -20,15 +20,39 @@ pub type Straight = fn(&mut Vec<u8>, &Extraction<'_>) -> bool;
 /// The straight way of a field without argument, when it has one.
 pub fn straight(name: &str) -> Option<Straight> {
     Some(match name {
-        "evt.num" => |out, x| always(write_unsigned(out, x.context.event.num)),
-        "evt.outputtime" => |out, x| always(write_output_time(out, x)),
-        "evt.time" => |out, x| always(write_time(out, x.context.event.ts)),
-        "evt.cpu" => |out, x| always(write_unsigned(out, u64::from(x.context.event.cpu))),
-        "evt.dir" => |out, x| always(out.push(if x.context.event.ty.is_exit() { b'<' } else { b'>' })),
-        "evt.type" => |out, x| always(write_printable(out, event_name(x.context.event))),
-        "evt.info" => |out, x| always(write_info(out, x)),
+        "evt.num" => |out, x| {
+            write_unsigned(out, x.context.event.num);
+            true
+        },
+        "evt.outputtime" => |out, x| {
+            write_output_time(out, x);
+            true
+        },
+        "evt.time" => |out, x| {
+            write_time(out, x.context.event.ts);
+            true
+        },
+        "evt.cpu" => |out, x| {
+            write_unsigned(out, u64::from(x.context.event.cpu));
+            true
+        },
+        "evt.dir" => |out, x| {
+            out.push(if x.context.event.ty.is_exit() { b'<' } else { b'>' });
+            true
+        },
+        "evt.type" => |out, x| {
+            write_printable(out, event_name(x.context.event));
+            true
+        },
+        "evt.info" => |out, x| {
+            write_info(out, x);
+            true
+        },
         "evt.latency" => |out, x| latency_of(x).map(|ns| write_unsigned(out, ns)).is_some(),
-        "thread.tid" => |out, x| always(write_signed(out, x.context.event.tid)),
+        "thread.tid" => |out, x| {
+            write_signed(out, x.context.event.tid);
+            true
+        },
         "proc.name" => |out, x| of_thread(x, |thread| write_printable(out, thread.name())),
         "proc.pid" => |out, x| of_thread(x, |thread| write_signed(out, thread.pid)),
         "user.name" => |out, x| user_name(x).map(|name| write_printable(out, name)).is_some(),
@@ -50,10 +74,6 @@ pub fn lacks(name: &str) -> Option<fn(&Extraction<'_>) -> bool> {
         "fd.name" => Some(|x| !has_name(x)),
         _ => None,
     }
-}
-
-fn always((): ()) -> bool {
-    true
 }
 
 fn of_thread(x: &Extraction<'_>, write: impl FnOnce(&Thread)) -> bool {

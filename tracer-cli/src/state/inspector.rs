@@ -231,7 +231,7 @@ impl Inspector {
         let is_read =
             |ty: EventType| !unseen.contains(ty) || plan(ty).keep || !matches!(plan(ty).action, Action::None);
         // The exit event may be about the fd that only the enter event has.
-        TypeSet::of(|ty| !is_read(ty) && !(ty.is_enter() && is_read(ty.exit())))
+        TypeSet::of(|ty| !(is_read(ty) || ty.is_enter() && is_read(ty.exit())))
     }
 
     /// The thread of an event, as far as events of this kind have one.
