@@ -136,14 +136,20 @@ impl Pipeline {
         self.summary.as_ref()
     }
 
-    /// The types of events that are applied to the state and nothing else, whatever they say.
+    /// The types of events that are applied to the state and counted and nothing else, whatever they say.
     fn unseen(&self, sink: &dyn Sink) -> TypeSet {
-        let Some(filter) = self.rules.filter.as_ref().filter(|_| !sink.sees_refused()) else {
+        // Whether an event is of a program that is left out takes a look at it.
+        if !self.rules.suppressed.is_empty() {
             return TypeSet::default();
-        };
-        // Those of programs that are left out are counted.
-        let all_seen = !self.rules.suppressed.is_empty();
-        TypeSet::of(|ty| !all_seen && !filter.event_types().contains_type(ty))
+        }
+        let unwanted = sink.unwanted();
+        let sees_refused = sink.sees_refused();
+        TypeSet::of(|ty| match &self.rules.filter {
+            Some(filter) if !filter.event_types().contains_type(ty) => !sees_refused || unwanted.contains(ty),
+            // How many pass is counted.
+            Some(_) => false,
+            None => self.summary.is_none() && unwanted.contains(ty),
+        })
     }
 
     fn move_events(
@@ -250,6 +256,8 @@ impl Pipeline {
                 if sink.is_done() {
                     break;
                 }
+            } else if self.rules.filter.is_none() && !event.bits.contains(EventBits::STATE_ONLY) {
+                self.totals.passed += 1;
             }
             // In a flood of events that do not pass there is no pause, and yet somebody waits for
             // those that did.

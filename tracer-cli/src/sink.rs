@@ -1,5 +1,6 @@
 //! Where events go: text, a capture, a chisel, behind one trait.
 
+use crate::schema::TypeSet;
 use crate::state::containers::Container;
 use crate::state::{Context, State};
 use std::io;
@@ -35,6 +36,11 @@ pub trait Sink {
     /// Whether [`Sink::unshown`] does anything with events that the filter refused.
     fn sees_refused(&self) -> bool {
         true
+    }
+
+    /// Types of events with which it does nothing, shown or not. Asked once, before the first event.
+    fn unwanted(&self) -> TypeSet {
+        TypeSet::default()
     }
 
     /// Whether [`Sink::begin`] is to be called before an event of time `ts` (ns since the epoch) is
@@ -96,6 +102,10 @@ impl<S: Sink> Sink for &mut S {
 
     fn sees_refused(&self) -> bool {
         (**self).sees_refused()
+    }
+
+    fn unwanted(&self) -> TypeSet {
+        (**self).unwanted()
     }
 
     fn wants_state(&self, ts: u64) -> bool {

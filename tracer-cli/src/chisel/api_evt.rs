@@ -44,7 +44,7 @@ pub enum LuaValue {
     Text,
 }
 
-/// Reads the first value of a field; a text replaces what is in `text`.
+/// Reads the first value of a field; a text is appended to `text`.
 #[inline]
 pub fn read_field(
     field: &FieldRef,
@@ -66,18 +66,15 @@ pub fn read_field(
             Value::Double(number) => LuaValue::Number(number),
             Value::Port(port) => LuaValue::Number(f64::from(port)),
             Value::Ip(ip) => {
-                text.clear();
                 // Writing to memory does not fail.
                 let _ = write!(text, "{ip}");
                 LuaValue::Text
             }
             Value::Text(bytes) => {
-                text.clear();
                 write_text(field, before_nul(bytes), for_terminal, text);
                 LuaValue::Text
             }
             Value::Buffer(bytes) => {
-                text.clear();
                 match is_raw(field) {
                     true => write_raw(bytes, for_terminal, text),
                     false => write_value(&value, field, from.options, text),
@@ -87,7 +84,6 @@ pub fn read_field(
         };
     });
     if found == LuaValue::Nil && is_empty_buffer(field, from) {
-        text.clear();
         found = LuaValue::Text;
     }
     found
@@ -148,34 +144,32 @@ unsafe extern "C-unwind" fn field(state: *mut ffi::lua_State) -> c_int {
     // destructors: none are pending, as the borrow of the text ends before.
     unsafe {
         let handle = ffi::lua_touserdata(state, 1).addr();
-        match current::event(|now| {
-            now.map_or(LuaValue::Nil, |(from, requests)| look_up(handle, from, requests))
-        }) {
+        let (value, start, length) = current::event(|now| match now {
+            Some((from, requests)) => look_up(handle, from, requests),
+            None => (LuaValue::Nil, std::ptr::null(), 0),
+        });
+        match value {
             LuaValue::Nil => ffi::lua_pushnil(state),
             LuaValue::Number(number) => ffi::lua_pushnumber(state, number),
             LuaValue::Bool(truth) => ffi::lua_pushboolean(state, c_int::from(truth)),
-            LuaValue::Text => {
-                let (bytes, length) = current::event(|now| {
-                    now.map_or((std::ptr::null(), 0), |(_, requests)| {
-                        let text = requests.text.borrow();
-                        (text.as_ptr(), text.len())
-                    })
-                });
-                // Nobody writes to the text until this function is called again.
-                ffi::lua_pushlstring_(state, bytes.cast(), length);
-            }
+            // Nobody writes to the text until this function is called again.
+            LuaValue::Text => ffi::lua_pushlstring_(state, start.cast(), length),
         }
     }
     1
 }
 
+/// A value, and where the text stands that it may be.
 #[inline]
-fn look_up(handle: usize, from: &Extraction<'_>, requests: &Requests) -> LuaValue {
+fn look_up(handle: usize, from: &Extraction<'_>, requests: &Requests) -> (LuaValue, *const u8, usize) {
     let fields = requests.fields.borrow();
-    match handle.checked_sub(1).and_then(|i| fields.get(i)) {
-        Some(field) => read_field(field, from, requests.for_terminal, &mut requests.text.borrow_mut()),
+    let mut text = requests.text.borrow_mut();
+    text.clear();
+    let value = match handle.checked_sub(1).and_then(|i| fields.get(i)) {
+        Some(field) => read_field(field, from, requests.for_terminal, &mut text),
         None => LuaValue::Nil,
-    }
+    };
+    (value, text.as_ptr(), text.len())
 }
 
 unsafe extern "C-unwind" fn get_num(state: *mut ffi::lua_State) -> c_int {

@@ -3,11 +3,14 @@
 use super::current;
 use super::error::{ChiselError, ErrorKind};
 use super::requests::{Interval, LineFormat, Requests, Run};
+use super::sandbox::Callback;
 use super::script::{Script, Surroundings, is_true};
 use super::table::TopTable;
+use crate::event::Event;
 use crate::fields::{ExtractOptions, Extraction, Field};
-use crate::schema::Category;
+use crate::schema::{Category, EventType, TypeSet};
 use crate::sink::{Sink, Unshown};
+use crate::state::inspector::Clock;
 use crate::state::{Context, State};
 use bstr::BString;
 use mlua::Function;
@@ -40,7 +43,7 @@ struct Chisel {
 }
 
 enum Body {
-    Lua { script: Box<Script>, on_event: Option<Function>, on_interval: Option<Function> },
+    Lua { script: Box<Script>, on_event: Option<Callback>, on_interval: Option<Function> },
     Table(Box<TopTable>),
 }
 
@@ -50,6 +53,14 @@ struct Timer {
     /// Begin of the interval of the last event seen.
     interval: Option<u64>,
     called: u64,
+}
+
+impl Timer {
+    /// Whether `ts` is in the same interval as the last event seen.
+    #[inline]
+    fn is_within(&self, ts: u64, length: u64) -> bool {
+        self.interval.is_some_and(|begin| ts.checked_sub(begin).is_some_and(|since| since < length))
+    }
 }
 
 impl Engine {
@@ -126,13 +137,18 @@ impl Engine {
         }
     }
 
-    /// Calls `on_capture_end` with the last state and writes what was printed.
+    /// Calls `on_capture_end` with the last state and time and writes what was printed.
     ///
     /// # Errors
     /// Output that cannot be written; that nobody reads it is none.
-    pub fn end(&mut self, state: &State) -> io::Result<()> {
+    pub fn end(&mut self, state: &State, clock: &Clock) -> io::Result<()> {
         let Self { chisels, errors, report, surroundings, .. } = self;
         let run = &surroundings.run;
+        // The first and the last events may have been none for these chisels.
+        if run.first_ts.get() == 0 {
+            run.first_ts.set(clock.first_ts.unwrap_or_default());
+        }
+        run.last_ts.set(run.last_ts.get().max(clock.previous_ts.unwrap_or_default()));
         let (first, last) = (run.first_ts.get(), run.last_ts.get());
         for chisel in chisels.iter_mut().filter(|chisel| !chisel.stopped) {
             let outcome = current::during_state(&chisel.requests, state, || {
@@ -155,11 +171,18 @@ impl Engine {
             return Ok(());
         }
         if run.first_ts.get() == 0 {
-            run.first_ts.set(ts);
+            run.first_ts.set(context.binding.first_ts);
         }
         run.last_ts.set(ts);
+        // Most events are for none of them.
+        if !self.chisels.iter().any(|chisel| chisel.wants(context.event, passed)) {
+            return Ok(());
+        }
         let from = Extraction::new(*context, &self.options, std::mem::take(&mut self.scratch));
-        for chisel in self.chisels.iter_mut().filter(|chisel| !chisel.stopped) {
+        for chisel in &mut self.chisels {
+            if !chisel.wants(context.event, passed) {
+                continue;
+            }
             let mut outcome = chisel.keep_time(ts, &from, &self.surroundings);
             if passed && outcome.is_ok() {
                 outcome = chisel.event(&from, &self.surroundings);
@@ -198,6 +221,10 @@ impl Sink for Engine {
             Unshown::Hidden => self.see(context, context.event.info().category == Category::Internal),
             Unshown::Refused => self.see(context, false),
         }
+    }
+
+    fn unwanted(&self) -> TypeSet {
+        TypeSet::of(|ty| self.chisels.iter().all(|chisel| chisel.never_wants(ty)))
     }
 
     fn is_done(&self) -> bool {
@@ -243,8 +270,9 @@ impl Chisel {
                 Some(next) => (wanted, args) = next,
                 None => {
                     let requests = Rc::clone(&current.requests);
+                    let on_event = current.sandbox.callback("on_event");
                     let body = Body::Lua {
-                        on_event: current.sandbox.function("on_event"),
+                        on_event: on_event.map_err(|e| ChiselError::from_lua(&name, "on_init", &e))?,
                         on_interval: current.sandbox.function("on_interval"),
                         script: Box::new(current),
                     };
@@ -273,6 +301,27 @@ impl Chisel {
         errors.push(error);
     }
 
+    /// Whether events of this type are nothing to it.
+    fn never_wants(&self, ty: EventType) -> bool {
+        let filter = self.requests.filter.borrow();
+        self.requests.interval.get().is_none()
+            && filter.as_ref().is_some_and(|filter| !filter.event_types().contains_type(ty))
+    }
+
+    /// Whether there may be something to do at an event, which `passed` the filter of the command line.
+    #[inline]
+    fn wants(&self, event: &Event<'_>, passed: bool) -> bool {
+        if self.stopped {
+            return false;
+        }
+        if let Some(interval) = self.requests.interval.get()
+            && !self.timer.is_within(event.ts, interval.length)
+        {
+            return true;
+        }
+        passed && self.requests.filter.borrow().as_ref().is_none_or(|f| f.event_types().contains(event))
+    }
+
     /// Calls `on_interval` when an interval has passed.
     #[inline]
     fn keep_time(
@@ -282,6 +331,9 @@ impl Chisel {
         surroundings: &Surroundings,
     ) -> Result<(), ChiselError> {
         let Some(Interval { length, precise }) = self.requests.interval.get() else { return Ok(()) };
+        if self.timer.is_within(ts, length) {
+            return Ok(());
+        }
         let interval = ts - ts % length;
         let Some(before) = self.timer.interval else {
             self.timer.interval = Some(interval);
@@ -340,10 +392,8 @@ impl Chisel {
             Body::Table(table) => table.event(from),
             Body::Lua { script, on_event, .. } => {
                 if let Some(on_event) = on_event {
-                    let shown = current::during_event(&self.requests, from, || {
-                        script.call("on_event", on_event, ())
-                    })?;
-                    if !is_true(&shown) {
+                    let call = || script.call_back("on_event", *on_event);
+                    if !current::during_event(&self.requests, from, call)? {
                         return Ok(());
                     }
                 }

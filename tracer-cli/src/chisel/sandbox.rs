@@ -9,11 +9,21 @@ use super::watchdog::Call;
 use mlua::chunk::ChunkMode;
 use mlua::{Function, IntoLuaMulti, Lua, LuaOptions, MultiValue, StdLib, Table, Value, ffi};
 use std::cell::RefCell;
+use std::ffi::c_int;
 use std::ptr;
 use std::rc::Rc;
 
 /// How deep a table may be nested that is taken out of a state.
 const MAX_DEPTH: usize = 32;
+
+/// A function that is called for every event, at a fixed place of the state.
+#[derive(Debug, Clone, Copy)]
+pub struct Callback {
+    /// Place in the registry.
+    function: c_int,
+    /// Place for an error that it raises. It has one from the start: there may be no memory then.
+    error: c_int,
+}
 
 /// A Lua state with limits.
 pub struct Sandbox {
@@ -93,6 +103,52 @@ impl Sandbox {
     pub fn call(&self, function: &Function, args: impl IntoLuaMulti) -> mlua::Result<Value> {
         let _call = self.watch();
         function.call(args)
+    }
+
+    /// The global function `name`, to be called for every event; `None` when there is none.
+    ///
+    /// # Errors
+    /// A lack of memory.
+    pub fn callback(&self, name: &str) -> mlua::Result<Option<Callback>> {
+        let Some(function) = self.function(name) else { return Ok(None) };
+        let mut callback = Callback { function: 0, error: 0 };
+        // SAFETY: the function is on the stack, and taken from there.
+        unsafe {
+            self.lua.exec_raw::<()>(function, |state| {
+                callback.function = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
+                ffi::lua_pushboolean(state, 0);
+                callback.error = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
+            })
+        }?;
+        Ok(Some(callback))
+    }
+
+    /// Calls a function without arguments within the limits and says whether it returns what counts as true. As
+    /// [`Sandbox::call`], at a third of the cost.
+    ///
+    /// # Errors
+    /// Those that the function raises.
+    #[inline]
+    pub fn call_back(&self, callback: Callback) -> mlua::Result<bool> {
+        let state = self.state;
+        let _call = self.watch();
+        // SAFETY: the places are those of `callback`, which has a value at each. The stack has room for a function: it
+        // is empty between calls.
+        unsafe {
+            ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, callback.function.into());
+            let status = ffi::lua_pcall(state, 0, 1, 0);
+            if status == ffi::LUA_OK {
+                let is_true = ffi::lua_toboolean(state, -1) != 0;
+                ffi::lua_settop(state, -2);
+                return Ok(is_true);
+            }
+            ffi::lua_rawseti(state, ffi::LUA_REGISTRYINDEX, callback.error.into());
+            // Raised once more, it becomes an error of mlua's like any other.
+            self.lua.exec_raw::<bool>((), |state| {
+                ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, callback.error.into());
+                ffi::lua_error(state);
+            })
+        }
     }
 
     /// Watches a call until what is returned is dropped.

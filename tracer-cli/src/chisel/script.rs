@@ -6,7 +6,7 @@ use super::console::Console;
 use super::error::ChiselError;
 use super::limits::Limits;
 use super::requests::{Requests, Run};
-use super::sandbox::Sandbox;
+use super::sandbox::{Callback, Sandbox};
 use super::{api_chisel, api_evt, api_sysdig};
 use bstr::BString;
 use mlua::{Error, Function, Lua, Table, Value};
@@ -107,6 +107,16 @@ impl Script {
         args: impl mlua::IntoLuaMulti,
     ) -> Result<Value, ChiselError> {
         self.sandbox.call(function, args).map_err(|e| ChiselError::from_lua(&self.description.name, what, &e))
+    }
+
+    /// Calls a function that is called for every event, which errors call `what`; whether it returns what counts as
+    /// true.
+    ///
+    /// # Errors
+    /// Those that it raises.
+    #[inline]
+    pub fn call_back(&self, what: &str, callback: Callback) -> Result<bool, ChiselError> {
+        self.sandbox.call_back(callback).map_err(|e| ChiselError::from_lua(&self.description.name, what, &e))
     }
 
     fn lua_string(&self, text: &BString) -> Result<mlua::LuaString, ChiselError> {

@@ -144,13 +144,14 @@ impl TopTable {
             if i > 0 {
                 self.key.extend_from_slice(&[SEPARATOR, SEPARATOR]);
             }
-            match read_field(&column.field, from, self.for_terminal, &mut self.text) {
+            match read_field(&column.field, from, self.for_terminal, &mut self.key) {
                 LuaValue::Nil => return,
-                LuaValue::Text => self.key.extend_from_slice(&self.text),
+                LuaValue::Text => {}
                 LuaValue::Number(number) => write_number(&mut self.key, number),
                 LuaValue::Bool(truth) => self.key.extend_from_slice(if truth { b"true" } else { b"false" }),
             }
         }
+        self.text.clear();
         let LuaValue::Number(value) = read_field(&self.value.field, from, false, &mut self.text) else {
             return;
         };

@@ -217,6 +217,7 @@ fn set_member(
     from: &Extraction<'_>,
     text: &mut Vec<u8>,
 ) -> Result<()> {
+    text.clear();
     match read_field(field, from, false, text) {
         LuaValue::Nil => match key {
             "type" | "l4proto" | "username" => row.raw_set(key, "<NA>"),
