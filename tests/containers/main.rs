@@ -5,6 +5,7 @@
 
 mod engine;
 mod names;
+mod rename;
 mod seeds;
 mod short_lived;
 mod table;
@@ -15,6 +16,7 @@ fn main() {
     trials.extend(names::trials());
     trials.extend(short_lived::trials());
     trials.extend(seeds::trials());
+    trials.extend(rename::trials());
     trials.extend(trouble::trials());
     tracer_tests::run(trials);
 }

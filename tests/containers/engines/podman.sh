@@ -25,10 +25,12 @@ pod)
     podman pod rm -f -t 0 shoppod
     ;;
 hold) podman run -d --name shop --label app=demo $LIMIT $IMAGE $BOX sleep 1000 ;;
+poke) podman exec "$2" $BOX true ;;
+rename) podman rename shop "$2" ;;
 release) podman rm -f -t 0 shop ;;
 flash) podman run --rm --name "flash$2" $LIMIT $IMAGE $BOX sleep 0.05 ;;
 down)
-    podman rm -f -t 0 shop 2>/dev/null || true
+    podman rm -f -t 0 shop newshop 2>/dev/null || true
     podman pod rm -f -t 0 shoppod 2>/dev/null || true
     podman image rm -f $IMAGE
     drop_groups libpod_parent/conmon

@@ -4,7 +4,8 @@ use super::engines::Engines;
 use super::{docker, image, json, oci};
 use crate::state::cgroup_id::ContainerType;
 use crate::state::containers::{Container, Lookup};
-use bstr::{BStr, ByteSlice};
+use bstr::{BStr, BString, ByteSlice};
+use rustc_hash::FxHashMap;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::{self, Read};
@@ -14,6 +15,9 @@ use std::path::{Path, PathBuf};
 
 /// Longest file that is read; what the engines write has some thousand bytes for each container.
 const MAX_FILE: u64 = 16 << 20;
+
+/// The lists of containers in a storage of podman and CRI-O.
+pub(super) const LISTS: [&str; 2] = ["containers.json", "volatile-containers.json"];
 
 /// A container as files describe it.
 #[derive(Debug)]
@@ -129,9 +133,7 @@ pub(super) fn storage_containers(storage: &Path) -> [PathBuf; 4] {
 fn storage_entry(containers: &Path, kind: ContainerType, full_id: &[u8]) -> Found {
     let bundle = containers.join(OsStr::from_bytes(full_id)).join("userdata");
     let bundle = bundle_file(&bundle, kind, full_id)?;
-    let entry = ["containers.json", "volatile-containers.json"]
-        .iter()
-        .find_map(|list| entry_of(&read_json(&containers.join(list)).ok()??, full_id));
+    let entry = LISTS.iter().find_map(|list| entry_of(&read_json(&containers.join(list)).ok()??, full_id));
     let Some(entry) = entry else { return Ok(bundle) };
     let mut found = bundle.unwrap_or_else(|| Described {
         container: Container { lookup: Lookup::Done, ..Container::new(kind, full_id) },
@@ -150,6 +152,22 @@ fn storage_entry(containers: &Path, kind: ContainerType, full_id: &[u8]) -> Foun
     image::set_id(c, json::text(&entry, &["image"]));
     c.created = json::time(&entry, &["created"]);
     Ok(Some(found))
+}
+
+/// The names of all containers in these storages, by their ids.
+pub(super) fn names_in(storages: &[PathBuf]) -> FxHashMap<BString, BString> {
+    let mut names = FxHashMap::default();
+    for containers in storages.iter().flat_map(|storage| storage_containers(storage)) {
+        for list in LISTS {
+            let Ok(Some(list)) = read_json(&containers.join(list)) else { continue };
+            for entry in list.as_array().into_iter().flatten() {
+                if let Some(name) = json::texts(entry, &["names"]).into_iter().next() {
+                    names.insert(json::text(entry, &["id"]).into(), name);
+                }
+            }
+        }
+    }
+    names
 }
 
 fn entry_of(list: &Value, full_id: &[u8]) -> Option<Value> {
@@ -261,6 +279,7 @@ mod tests {
         assert_eq!((container.name.as_slice(), container.image_tag.as_slice()), (&b"web1"[..], &b"1"[..]));
         assert_eq!((container.image_id.as_slice(), root.as_path()), (&b"8de4"[..], Path::new("/merged")));
         dir.write("vfs-containers/containers.json", r#"[{"id":"ID","names":["web2"]}]"#);
+        assert_eq!(names_in(&engines.storages).get(ID.as_bytes()), Some(&"web2".into()));
         std::fs::remove_dir_all(dir.0.join("overlay-containers")).unwrap();
         assert_eq!(found(&engines, C::Podman).container.name, "web2", "another driver");
     }

@@ -1,5 +1,6 @@
 //! Notices containers when they are made: directories that appear where engines keep them.
 
+use super::engine_files::LISTS;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 use rustc_hash::FxHashMap;
 use std::ffi::OsString;
@@ -23,6 +24,13 @@ pub(super) struct Appeared {
     pub dir: PathBuf,
     pub name: OsString,
     pub is_dir: bool,
+}
+
+impl Appeared {
+    /// Whether it is a list of all containers, in place of an older one.
+    pub fn is_list(&self) -> bool {
+        !self.is_dir && LISTS.iter().any(|list| self.name == *list)
+    }
 }
 
 /// Directories under watch.

@@ -101,7 +101,7 @@ impl Worker {
 
     async fn serve(self: Rc<Self>, mut questions: UnboundedReceiver<Question>) {
         tokio::task::spawn_local(Rc::clone(&self).watch());
-        for socket in self.engines(None).docker_sockets.iter().filter(|socket| socket.exists()) {
+        for socket in &self.engines(None).docker_sockets {
             tokio::task::spawn_local(Rc::clone(&self).follow_docker(socket.clone()));
         }
         while let Some(question) = questions.recv().await {
@@ -113,8 +113,19 @@ impl Worker {
     async fn watch(self: Rc<Self>) {
         let Ok(mut watch) = Watch::new() else { return };
         watch.add(self.engines(None).watched());
+        let mut names = engine_files::names_in(&self.engines(None).storages);
         while let Ok(appeared) = watch.next().await {
             let engines = self.engines(None);
+            if appeared.iter().any(Appeared::is_list) {
+                let now = engine_files::names_in(&engines.storages);
+                for (id, name) in &now {
+                    // podman renames containers, as docker does, and says so nowhere else.
+                    if names.get(id).is_some_and(|before| before != name) {
+                        tokio::task::spawn_local(Rc::clone(&self).look_ahead(id.clone()));
+                    }
+                }
+                names = now;
+            }
             for Appeared { dir, name, is_dir } in appeared {
                 let id = if !is_dir {
                     // What a runtime has written about a container that it is starting.
