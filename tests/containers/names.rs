@@ -175,6 +175,10 @@ fn check(case: &'static Case) -> Result<Completion> {
     recorder.arg("-w").arg(&capture).arg(FILTER).env("DOCKER_HOST", engine.docker_host());
     let mut shown = Command::new(binary()?);
     let filter = format!("({FILTER}) or {MARK_FILTER}");
+    if case.script == "runc" {
+        // It runs the program as soon as it has written about it, which is a race.
+        shown.args(["--container-wait", "2000"]);
+    }
     shown.args(["--unbuffered", "-p", &format, &filter]).env("DOCKER_HOST", engine.docker_host());
 
     let recorder = Tracer::start_with(&mut recorder)?;

@@ -242,7 +242,7 @@ impl Worker {
         troubles: &mut Vec<Trouble>,
     ) -> bool {
         let Question { kind, full_id, .. } = question;
-        if is_named_by_its_id(*kind) {
+        if kind.is_named_by_its_id() {
             self.tell(Container {
                 name: full_id.clone(),
                 lookup: Lookup::Done,
@@ -461,10 +461,4 @@ fn trouble(socket: &Path, why: NoAnswer) -> Trouble {
     // A daemon that is stopped leaves its socket behind.
     let is_odd = !matches!(why, NoAnswer::Connect(K::NotFound) | NoAnswer::Unknown);
     Trouble { place: socket.display().to_string(), why: why.to_string(), is_odd }
-}
-
-/// Whether there is no other name than the one in the path of the control group.
-fn is_named_by_its_id(kind: ContainerType) -> bool {
-    use ContainerType as C;
-    matches!(kind, C::Lxc | C::LibvirtLxc | C::Nspawn | C::Machine | C::Mesos | C::Bpm | C::Rkt)
 }

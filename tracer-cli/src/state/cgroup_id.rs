@@ -70,6 +70,12 @@ impl ContainerType {
         TYPES.iter().find(|row| row.2 == name).map(|row| row.0)
     }
 
+    /// Whether there is no other name than the one in the path of the control group.
+    pub fn is_named_by_its_id(self) -> bool {
+        use ContainerType as C;
+        matches!(self, C::Lxc | C::LibvirtLxc | C::Nspawn | C::Machine | C::Mesos | C::Bpm | C::Rkt)
+    }
+
     /// The number for captures.
     pub fn code(self) -> u32 {
         TYPES.iter().find(|row| row.0 == self).map_or(0xffff, |row| row.1)

@@ -332,6 +332,11 @@ impl Containers {
             return;
         }
         container.asked += 1;
+        if !users_only && container.kind.is_named_by_its_id() && container.name.is_empty() {
+            // Nobody knows it better, so that the first event has it already.
+            container.name = container.full_id.clone();
+            container.lookup = Lookup::Done;
+        }
         let (kind, full_id) = (container.kind, container.full_id.clone());
         self.questions.push(Question { kind, full_id, tid: thread.tid, users_only, owner });
     }
