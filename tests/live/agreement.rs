@@ -57,7 +57,7 @@ fn lines(command: &mut Command) -> Result<Vec<String>> {
 fn snapshot(chisel: &str) -> Result<Vec<String>> {
     let mut tracer = Tracer::start(&["--unbuffered", "-c", chisel])?;
     // It ends with the first event.
-    tracer.until(chisel, || Ok(std::thread::yield_now()), |_| true)?;
+    tracer.until(chisel, || Ok(()), |_| true)?;
     let output = tracer.wait()?;
     ensure!(output.code == 0, "{}", output.stderr);
     Ok(output.lines().into_iter().skip(1).collect())

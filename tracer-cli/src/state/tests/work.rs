@@ -38,8 +38,12 @@ fn main_threads_that_come_after_their_threads() {
 #[test]
 fn children_of_one_parent_that_end_one_by_one() {
     is_linear(|world, size| {
-        (0..size).for_each(|n| drop(world.apply(clone(FIRST + n))));
-        (0..size).for_each(|n| drop(world.apply(procexit(FIRST + n))));
+        for n in 0..size {
+            world.apply(clone(FIRST + n));
+        }
+        for n in 0..size {
+            world.apply(procexit(FIRST + n));
+        }
     });
 }
 
