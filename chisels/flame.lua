@@ -137,7 +137,6 @@ end
 function on_capture_end()
   if output then
     sysdig.save(output, svg())
-    print("saved " .. output)
     return
   end
   for stack, time in pairs_top_by_val(stacks, 0, by_name) do

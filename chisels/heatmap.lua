@@ -165,5 +165,7 @@ function on_capture_end()
   else
     png(kept)
   end
-  print(string.format("%d intervals of %s in %s", #kept, format_time_interval(interval), output))
+  if sysdig.get_output_format() ~= "json" then
+    print(string.format("%d intervals of %s in %s", #kept, format_time_interval(interval), output))
+  end
 end

@@ -9,6 +9,7 @@ mod commands;
 mod hostile;
 mod loss;
 mod marked;
+mod reports;
 mod screen;
 mod strace;
 mod strace_log;
@@ -19,6 +20,7 @@ fn main() {
     trials.extend(commands::trials());
     trials.extend(chisels::trials());
     trials.extend(agreement::trials());
+    trials.extend(reports::trials());
     trials.extend(screen::trials());
     trials.extend(ancestry::trials());
     trials.extend(loss::trials());

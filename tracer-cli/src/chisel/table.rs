@@ -331,7 +331,10 @@ fn write_bytes(out: &mut Vec<u8>, bytes: f64) {
 
 /// A number that rounds up where two digits after the point leave exactly a half, as LuaJIT prints it.
 fn half_up(number: f64) -> f64 {
-    if (number * 100.0).fract() == 0.5 { number.next_up() } else { number }
+    let scaled = number * 100.0;
+    // A product that was rounded is no half: 2.675 lies below one.
+    let is_exact = number.mul_add(100.0, -scaled) == 0.0;
+    if scaled.fract() == 0.5 && is_exact { number.next_up() } else { number }
 }
 
 /// A time of so many ns with the unit that leaves two or three digits before the point.
@@ -364,6 +367,13 @@ mod tests {
         let time = |n| text(|out| write_time(out, n));
         assert_eq!([time(999.0), time(1500.0), time(15_000.0)], ["999ns", "1.50us", "15us"]);
         assert_eq!([time(1_250_000.0), time(75e6), time(12_340_000_000.0)], ["1.25ms", "75ms", "12.34s"]);
+    }
+
+    #[test]
+    fn exact_halves_are_rounded_up() {
+        let rounded = |n: f64| format!("{:.2}", half_up(n));
+        assert_eq!([1.625, 0.125, 2.375, 0.375].map(rounded), ["1.63", "0.13", "2.38", "0.38"]);
+        assert_eq!([2.675, 1.005, 8.345, 1.1].map(rounded), ["2.67", "1.00", "8.35", "1.10"]);
     }
 
     #[test]
