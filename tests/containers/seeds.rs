@@ -48,11 +48,17 @@ const COLUMNS: Seed = Seed {
 const ON_HOST: &str = "busyboxhost";
 
 pub fn trials() -> Vec<Trial> {
-    const NEEDS: &[Needs] =
-        &[Needs::Root, Needs::Program("podman"), Needs::Program("runc"), Needs::Program("busybox")];
+    const NEEDS: &[Needs] = &[
+        Needs::Root,
+        Needs::Program("podman"),
+        Needs::Program("runc"),
+        Needs::Program("busybox"),
+        Needs::Program("script"),
+    ];
     vec![
         live("seeds::events_and_tables", NEEDS, events_and_tables),
         live("seeds::lists_of_containers", NEEDS, lists_of_containers),
+        live("seeds::chisels", NEEDS, chisels),
     ]
 }
 
