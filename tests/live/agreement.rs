@@ -256,8 +256,23 @@ fn now() -> Result<u128> {
     Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos())
 }
 
-/// A process is idle, then busy, then stopped: the sum of what the chisel said is the time that it has taken.
+/// The chisel says percents of a second, and is right only if it gets to look every second: a busy machine has several
+/// tries.
 fn cpu_times() -> Result<Completion> {
+    const TRIES: usize = 5;
+    let mut differences = Vec::new();
+    while differences.len() < TRIES {
+        let (said, taken) = busy_time()?;
+        if (said - taken).abs() <= taken * 0.05 {
+            return Ok(Completion::Completed);
+        }
+        differences.push(format!("the chisel says {said} ns, /proc {taken} ns"));
+    }
+    bail!("{}", differences.join("; "))
+}
+
+/// A process is idle, then busy, then stopped: CPU time in ns by the sum of what the chisel said, and by /proc.
+fn busy_time() -> Result<(f64, f64)> {
     const BUSY: f64 = 3e9;
     const SECOND: u128 = 1_000_000_000;
     let folder = Scratch::new("busy")?;
@@ -288,9 +303,7 @@ fn cpu_times() -> Result<Completion> {
     busy.kill()?;
     busy.wait()?;
     let taken = taken?;
-    let said = table_sum(&marked.finish()?, "tracerbusy");
-    ensure!((said - taken).abs() <= taken * 0.05, "the chisel says {said} ns, /proc {taken} ns");
-    Ok(Completion::Completed)
+    Ok((table_sum(&marked.finish()?, "tracerbusy"), taken))
 }
 
 /// Writes of many sizes, and the same read again.

@@ -68,7 +68,7 @@ impl<S: Source> WithProcessTimes<S> {
         if self.stopped || self.looked.is_some_and(|before| before.elapsed() < INTERVAL) {
             return;
         }
-        self.looked = Some(Instant::now());
+        self.looked = Some(turn(self.looked, Instant::now()));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.ts = self.ts.max(now.as_nanos() as u64);
         for pid in numbers(Path::new("/proc")) {
@@ -81,6 +81,15 @@ impl<S: Source> WithProcessTimes<S> {
                 }
             }
         }
+    }
+}
+
+/// When the look at `now` was due. One that comes a little late does not put off all that follow: who adds up percents
+/// of a second would miss some time in each.
+fn turn(before: Option<Instant>, now: Instant) -> Instant {
+    match before.map(|before| before + INTERVAL) {
+        Some(due) if now.saturating_duration_since(due) < INTERVAL => due,
+        _ => now,
     }
 }
 
@@ -163,6 +172,16 @@ impl<S: Source> Source for WithProcessTimes<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_late_look_does_not_put_off_the_next() {
+        let begin = Instant::now();
+        let after = |ms| begin + Duration::from_millis(ms);
+        assert_eq!(turn(None, begin), begin);
+        assert_eq!(turn(Some(begin), after(1300)), after(1000));
+        // Those that were left out are not made up for.
+        assert_eq!(turn(Some(begin), after(4300)), after(4300));
+    }
 
     #[test]
     fn values_stand_behind_any_name() {
