@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use tracer_tests::tracer::{PATIENCE, Tracer, binary};
@@ -58,7 +57,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         live("seeds::events_and_tables", NEEDS, events_and_tables),
         live("seeds::lists_of_containers", NEEDS, lists_of_containers),
-        live("seeds::chisels", NEEDS, chisels),
+        live("seeds::files_and_a_spectrogram", NEEDS, files_and_a_spectrogram),
     ]
 }
 
@@ -178,38 +177,22 @@ fn lists_of_containers() -> Result<Completion> {
     Ok(Completion::Completed)
 }
 
-/// Each chisel in turn, while the container is started again and again.
-fn chisels() -> Result<Completion> {
-    let engine = match Engine::up("podman", "", Groups::AsTheyAre) {
+/// Two chisels in turn, while the container is started again and again.
+fn files_and_a_spectrogram() -> Result<Completion> {
+    let engine = match podman()? {
         Ok(engine) => engine,
-        Err(error) => return Ok(Completion::ignored_with(format!("does not run here: {error:#}"))),
+        Err(ignored) => return Ok(ignored),
     };
     let run = || engine.call("run", "");
-    let start = |arguments: &[&str]| Tracer::start_with(Command::new(binary()?).args(arguments));
     let filter = "container.name=shop and fd.directory contains cache";
     let mut files = start(&["-pc", "-c", "topfiles_bytes", filter])?;
     let wanted = |line: &str| line.contains(" shop ") && line.ends_with("/var/cache/stock");
     files.until("a file of the container", run, wanted)?;
     files.finish()?;
-
     let tracer = binary()?;
     let line =
         format!("stty cols 110; {} -c spectrogram 'fd.type=file and container.name=shop'", tracer.display());
     let mut drawn = Tracer::start_with(Command::new("script").args(["-qec", &line, "/dev/null"]))?;
     drawn.until("a coloured place", run, |line| line.contains("\x1b[38;5;"))?;
-    drop(drawn);
-
-    engine.call("hold", "")?;
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        // It is the state at the first event, when an engine may not have answered yet.
-        let output = start(&["-c", "lscontainers", "desc"])?.wait()?;
-        let text = output.lines().join("\n");
-        if text.contains("name = \"shop\"") && text.contains("type = \"podman\"") {
-            break;
-        }
-        ensure!(Instant::now() < deadline, "not listed: {text} {}", output.stderr);
-    }
-    engine.call("release", "")?;
     Ok(Completion::Completed)
 }

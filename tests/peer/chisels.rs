@@ -313,7 +313,8 @@ fn normal(text: &str) -> Vec<String> {
                 let kept = rows.iter().filter(|row| value(row) != cut).map(|row| (*row).to_owned());
                 kept.chain([(*title).to_owned(), count]).collect()
             }
-            lines => lines.iter().map(|line| (*line).to_owned()).collect(),
+            // Members of an object may stand in any order, and the comma behind all but the last.
+            lines => lines.iter().map(|line| line.trim_end_matches(',').to_owned()).collect(),
         },
     };
     lines.sort_unstable();
