@@ -237,6 +237,12 @@ impl Pipeline {
                 break;
             }
             self.totals.events += 1;
+            if !event.bits.contains(EventBits::STATE_ONLY) {
+                if self.totals.first_ts == 0 {
+                    self.totals.first_ts = ts;
+                }
+                self.totals.last_ts = ts;
+            }
 
             if sink.wants_state(ts) {
                 inspector.settle();
@@ -445,6 +451,7 @@ mod tests {
     #[derive(Default)]
     struct Seen {
         numbers: Vec<u64>,
+        unwanted: TypeSet,
         flushes: u32,
         finishes: u32,
         fails_with: Option<io::ErrorKind>,
@@ -454,6 +461,10 @@ mod tests {
         fn event(&mut self, context: &Context<'_>) -> io::Result<()> {
             self.numbers.push(context.event.num);
             self.fails_with.map_or(Ok(()), |kind| Err(kind.into()))
+        }
+
+        fn unwanted(&self) -> TypeSet {
+            self.unwanted
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -506,6 +517,23 @@ mod tests {
         assert_eq!(seen.numbers, [2, 5]);
         assert_eq!((seen.flushes, seen.finishes), (1, 1));
         assert_eq!((pipeline.totals().events, pipeline.totals().passed), (5, 2));
+    }
+
+    #[test]
+    fn events_that_the_sink_does_not_want_count_all_the_same() {
+        let types = [READ, OPEN, READ, INTERNAL, READ];
+        for (text, numbers, passed) in
+            [(None, &[2][..], 5), (Some("evt.type in (open, read)"), &[1, 2, 3, 5], 4)]
+        {
+            let rules = Rules { filter: text.and_then(filter), ..Rules::default() };
+            let mut pipeline = Pipeline::new(rules);
+            let unwanted = TypeSet::of(|ty| ty == READ || ty == INTERNAL);
+            let mut seen = Seen { unwanted, ..Seen::default() };
+            run(&mut pipeline, &mut ScriptedSource::of(&types), &mut seen).unwrap();
+            let totals = pipeline.totals();
+            assert_eq!((seen.numbers.as_slice(), totals.passed), (numbers, passed), "{text:?}");
+            assert_eq!((totals.first_ts, totals.last_ts), (SECOND, 5 * SECOND));
+        }
     }
 
     #[test]

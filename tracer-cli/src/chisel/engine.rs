@@ -8,9 +8,9 @@ use super::script::{Script, Surroundings, is_true};
 use super::table::TopTable;
 use crate::event::Event;
 use crate::fields::{ExtractOptions, Extraction, Field};
+use crate::output::report::Totals;
 use crate::schema::{Category, EventType, TypeSet};
 use crate::sink::{Sink, Unshown};
-use crate::state::inspector::Clock;
 use crate::state::{Context, State};
 use bstr::BString;
 use mlua::Function;
@@ -141,14 +141,12 @@ impl Engine {
     ///
     /// # Errors
     /// Output that cannot be written; that nobody reads it is none.
-    pub fn end(&mut self, state: &State, clock: &Clock) -> io::Result<()> {
+    pub fn end(&mut self, state: &State, totals: &Totals) -> io::Result<()> {
         let Self { chisels, errors, report, surroundings, .. } = self;
         let run = &surroundings.run;
         // The first and the last events may have been none for these chisels.
-        if run.first_ts.get() == 0 {
-            run.first_ts.set(clock.first_ts.unwrap_or_default());
-        }
-        run.last_ts.set(run.last_ts.get().max(clock.previous_ts.unwrap_or_default()));
+        run.first_ts.set(totals.first_ts);
+        run.last_ts.set(totals.last_ts);
         let (first, last) = (run.first_ts.get(), run.last_ts.get());
         for chisel in chisels.iter_mut().filter(|chisel| !chisel.stopped) {
             let outcome = current::during_state(&chisel.requests, state, || {

@@ -187,7 +187,7 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
         progress.end(result.is_ok());
     }
     drop(sink);
-    let ended = engine.as_mut().map_or(Ok(()), |engine| engine.end(&inspector.state, inspector.clock()));
+    let ended = engine.as_mut().map_or(Ok(()), |engine| engine.end(&inspector.state, pipeline.totals()));
 
     let counts = source.counts();
     let printed = pipeline.summary().map_or(Ok(()), |summary| print(|out| summary.write(out)));

@@ -11,6 +11,9 @@ pub struct Totals {
     pub events: u64,
     /// Events that passed the filter; hidden ones count, as `-n` counts them.
     pub passed: u64,
+    /// Times of the first and the last event, ns since the epoch; 0 before there is one.
+    pub first_ts: u64,
+    pub last_ts: u64,
     /// Events of programs named with `-U`.
     pub suppressed: u64,
     pub elapsed: Duration,
@@ -80,7 +83,13 @@ mod tests {
 
     #[test]
     fn statistics_have_the_known_lines() {
-        let totals = Totals { events: 9, passed: 4, suppressed: 2, elapsed: Duration::from_secs(2) };
+        let totals = Totals {
+            events: 9,
+            passed: 4,
+            suppressed: 2,
+            elapsed: Duration::from_secs(2),
+            ..Totals::default()
+        };
         let text = statistics(&totals, &SourceCounts::default());
         assert_eq!(
             text,
