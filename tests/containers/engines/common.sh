@@ -21,6 +21,7 @@ i=0
 while [ $i -lt 12 ]; do
     i=$((i + 1))
     $B cat /etc/passwd /var/cache/stock >/dev/null
+    $B grep -q 12 /var/cache/stock
     ($B true)
     $B nc -w 1 127.0.0.1 9 </dev/null 2>/dev/null
     $B sleep 0.1
