@@ -80,7 +80,7 @@ return function(filter, id_width, columns, skips)
     for _, column in ipairs(columns) do
       cells[#cells + 1] = column.field and (evt.field(fields[column.field]) or "") or latency
     end
-    local container = evt.field(fields["container.name"]) or ""
+    local container = tostring(evt.field(fields["container.name"]))
     local color = container == "host" and terminal.green or terminal.blue
     print(color .. line(cells, { evt.field(fields["container.id"]) or "", container }))
     return true
