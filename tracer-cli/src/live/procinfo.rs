@@ -84,8 +84,8 @@ impl<S: Source> WithProcessTimes<S> {
     }
 }
 
-/// When the look at `now` was due. One that comes a little late does not put off all that follow: who adds up percents
-/// of a second would miss some time in each.
+/// When the look at `now` was due. One that comes a little late does not put off all that follow, so that every second
+/// has one.
 fn turn(before: Option<Instant>, now: Instant) -> Instant {
     match before.map(|before| before + INTERVAL) {
         Some(due) if now.saturating_duration_since(due) < INTERVAL => due,
