@@ -20,7 +20,7 @@ use crate::window::{Side, Window};
 use bstr::BString;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Longest time for which an event stays unseen while others arrive.
 const MAX_DELAY: Duration = Duration::from_millis(100);
@@ -184,6 +184,13 @@ impl Pipeline {
             let Ok(Next::Event(event)) = &mut next else {
                 match next? {
                     Next::Idle => {
+                        // A file is there from the start, not from the first event.
+                        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()
+                            as u64;
+                        if self.totals.events == 0 && sink.wants_state(now) {
+                            inspector.settle();
+                            sink.begin(&inspector.state, now)?;
+                        }
                         sink.flush()?;
                         if swept.elapsed() >= SWEEP_INTERVAL {
                             inspector.sweep(last_ts, &mut |tid| source.is_alive(tid));

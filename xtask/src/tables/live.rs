@@ -391,7 +391,7 @@ mod tests {
         assert_eq!(
             pieces("if(failed,exe(argv(arg1)),exe)", false).unwrap(),
             "p(Op::If(If::Failed, &Op::Exe { piece: 0 }, &Op::Exe { piece: 1 }), 0); \
-             m(piece::STR_ARRAY, 1, len::FIXED, 0, 4, 0, Never), \
+             m(piece::STR_ARRAY, 1, len::FIXED, 0, 4, 0, Same), \
              m(piece::ARG_AREA, 0, len::FIXED, 0, 2, 4096, Same), 0"
         );
     }
