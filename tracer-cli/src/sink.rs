@@ -116,6 +116,18 @@ impl<S: Sink> Sink for &mut S {
         (**self).begin(state, ts)
     }
 
+    fn asked(&mut self) {
+        (**self).asked();
+    }
+
+    fn container(&mut self, container: &Container) {
+        (**self).container(container);
+    }
+
+    fn answered(&mut self) {
+        (**self).answered();
+    }
+
     fn section(&mut self) {
         (**self).section();
     }
