@@ -293,6 +293,19 @@ pub(super) fn stop_on_signals() -> io::Result<()> {
     Ok(())
 }
 
+/// Ends the run when the terminal is closed, unless that was to make no difference (nohup).
+pub(super) fn stop_on_hangup() -> io::Result<()> {
+    let action = SigAction::new(SigHandler::Handler(stop), SaFlags::SA_RESETHAND, SigSet::empty());
+    // SAFETY: the handler only stores to an atomic; what is put back was there before.
+    unsafe {
+        let before = sigaction(Signal::SIGHUP, &action)?;
+        if matches!(before.handler(), SigHandler::SigIgn) {
+            sigaction(Signal::SIGHUP, &before)?;
+        }
+    }
+    Ok(())
+}
+
 extern "C" fn stop(_: libc::c_int) {
     STOP.store(true, Ordering::Relaxed);
 }

@@ -1,7 +1,7 @@
 //! `tracer ui`: what was typed, and the screen or the rows that it asks for.
 
 use super::plan::{Surroundings, UsageError, positive};
-use super::run::{FAILED, STOP, USAGE, complain, report_parse_error, stop_on_signals};
+use super::run::{FAILED, STOP, USAGE, complain, report_parse_error, stop_on_hangup, stop_on_signals};
 use super::span;
 use crate::chisel;
 use crate::container::Sockets;
@@ -139,6 +139,7 @@ fn run(plan: Plan, surroundings: Surroundings) -> anyhow::Result<()> {
         "the screen needs a terminal; --json and --raw do not"
     );
     stop_on_signals()?;
+    stop_on_hangup()?;
     let watch = Watch::start(plan.from)?;
     match plan.format {
         Some(format) => ui::rows::run(&mut app, &watch, &format, &STOP),

@@ -12,6 +12,7 @@ pub mod cell;
 mod csysdig_tests;
 mod draw;
 pub mod drill;
+pub mod event_loop;
 mod export;
 mod gather;
 mod keys;
@@ -31,7 +32,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 mod text_screen;
-mod theme;
+pub mod theme;
 pub mod view;
 pub mod watch;
 

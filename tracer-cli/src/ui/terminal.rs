@@ -1,42 +1,61 @@
 //! The terminal: taken over, drawn on, given back in every case.
 
 use super::app::{App, Effect};
+use super::event_loop::EventLoop;
 use super::theme::Theme;
 use super::watch::Watch;
 use crossterm::cursor::Show;
-use crossterm::event::{self, DisableMouseCapture, EnableMouseCapture, Event, MouseEventKind};
+use crossterm::event::{self, DisableMouseCapture, EnableMouseCapture};
 use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
-use std::io::{self, Stdout, Write};
+use std::fs::File;
+use std::io::{self, IsTerminal, Stdout, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::Command;
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, Once, PoisonError};
+use std::time::Duration;
 
-/// Longest wait for a key while nothing else happens: how late a report may be seen.
-const TICK: Duration = Duration::from_millis(20);
-/// Two clicks within this time are a double click.
-const DOUBLE_CLICK: Duration = Duration::from_millis(400);
-/// Reports that are taken before the screen is drawn again.
-const REPORTS_AT_ONCE: usize = 64;
+/// Longest wait for a key while nothing else happens, ms: how late a report may be seen.
+const TICK: u8 = 20;
+
+/// The process was stopped and goes on: the shell has used the terminal meanwhile.
+static CONTINUED: AtomicBool = AtomicBool::new(false);
+/// What threads said that panicked while the screen was on.
+static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Somebody asked the process to stop; the terminal is to be given back first.
+static STOPS: AtomicBool = AtomicBool::new(false);
 
 /// The screen while it is ours. Dropping it gives it back.
-struct Ours(());
+struct Ours {
+    /// What a request to stop does otherwise.
+    when_stopped: SigAction,
+}
 
 impl Ours {
     fn take() -> io::Result<Self> {
         static HOOK: Once = Once::new();
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
+            let screen = std::thread::current().id();
             std::panic::set_hook(Box::new(move |panic| {
-                give_back();
-                before(panic);
+                if std::thread::current().id() == screen {
+                    give_back();
+                    before(panic);
+                } else {
+                    // The screen goes on without that thread, and its words would be written all over it.
+                    PANICS.lock().unwrap_or_else(PoisonError::into_inner).push(panic.to_string());
+                }
             }));
         });
         enable_raw_mode()?;
-        let ours = Ours(());
+        let ours = Ours { when_stopped: on_signal(Signal::SIGTSTP, stops)? };
         execute!(io::stdout(), EnterAlternateScreen, EnableMouseCapture)?;
         Ok(ours)
     }
@@ -45,6 +64,7 @@ impl Ours {
 impl Drop for Ours {
     fn drop(&mut self) {
         give_back();
+        restore(Signal::SIGTSTP, &self.when_stopped);
     }
 }
 
@@ -52,6 +72,64 @@ impl Drop for Ours {
 fn give_back() {
     let _ = execute!(io::stdout(), DisableMouseCapture, LeaveAlternateScreen, Show);
     let _ = disable_raw_mode();
+    for panic in PANICS.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        let _ = writeln!(io::stderr(), "{panic}");
+    }
+}
+
+extern "C" fn continued(_: libc::c_int) {
+    CONTINUED.store(true, Ordering::Relaxed);
+}
+
+extern "C" fn stops(_: libc::c_int) {
+    STOPS.store(true, Ordering::Relaxed);
+}
+
+extern "C" fn nothing(_: libc::c_int) {}
+
+/// Sets a handler and returns what was there.
+fn on_signal(signal: Signal, handler: extern "C" fn(libc::c_int)) -> io::Result<SigAction> {
+    let action = SigAction::new(SigHandler::Handler(handler), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handlers above do nothing but store to an atomic, which is allowed at any moment.
+    Ok(unsafe { sigaction(signal, &action) }?)
+}
+
+fn restore(signal: Signal, before: &SigAction) {
+    // SAFETY: what is set was there before. It can only fail for a signal that does not exist.
+    let _ = unsafe { sigaction(signal, before) };
+}
+
+/// The terminal that keys come from.
+enum Keyboard {
+    Stdin(io::Stdin),
+    Terminal(File),
+}
+
+impl Keyboard {
+    fn open() -> io::Result<Self> {
+        let stdin = io::stdin();
+        if stdin.is_terminal() { Ok(Self::Stdin(stdin)) } else { File::open("/dev/tty").map(Self::Terminal) }
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Stdin(stdin) => stdin.as_fd(),
+            Self::Terminal(file) => file.as_fd(),
+        }
+    }
+
+    /// Waits until something was typed or the time is over. `false`: the terminal is gone. crossterm would read the
+    /// end of it for ever.
+    fn wait(&self) -> io::Result<bool> {
+        let mut fds = [PollFd::new(self.fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, PollTimeout::from(TICK)) {
+            // The size of the terminal changes with a signal, too.
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+        let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
+        Ok(!fds.iter().any(|fd| fd.revents().is_some_and(|found| found.intersects(gone))))
+    }
 }
 
 /// Runs until the user quits or `stop` becomes true.
@@ -59,62 +137,46 @@ fn give_back() {
 /// # Errors
 /// A terminal that cannot be read or written.
 pub fn run(app: &mut App, watch: &Watch, theme: Theme, stop: &AtomicBool) -> io::Result<()> {
+    on_signal(Signal::SIGCONT, continued)?;
+    let keyboard = Keyboard::open()?;
     let mut ours = Some(Ours::take()?);
-    let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
-    let mut clicked: Option<(Instant, u16, u16)> = None;
-    let mut dirty = true;
-    while !app.quit && !stop.load(Ordering::Relaxed) {
-        app.take_requests().into_iter().for_each(|request| watch.ask(request));
-        for report in watch.reports.try_iter().take(REPORTS_AT_ONCE) {
-            app.report(report);
-            dirty = true;
-        }
-        if dirty {
-            terminal.draw(|frame| super::draw::draw(frame, app, theme))?;
-            dirty = false;
+    let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+    let mut events = EventLoop::new(app, watch, terminal, theme);
+    while !events.app.quit && !stop.load(Ordering::Relaxed) {
+        events.show()?;
+        if !keyboard.wait()? {
+            return Ok(());
         }
         // All that was typed is handled before the next picture.
-        let mut wait = TICK;
-        while event::poll(wait)? {
-            wait = Duration::ZERO;
-            dirty = true;
-            match event::read()? {
-                Event::Key(key) => app.key(key),
-                Event::Mouse(mouse) => {
-                    let is_press = matches!(mouse.kind, MouseEventKind::Down(_));
-                    let double = is_press
-                        && clicked.is_some_and(|(at, x, y)| {
-                            at.elapsed() < DOUBLE_CLICK && (x, y) == (mouse.column, mouse.row)
-                        });
-                    if is_press {
-                        clicked = (!double).then(|| (Instant::now(), mouse.column, mouse.row));
-                    }
-                    app.mouse(mouse, double);
-                }
-                Event::Paste(text) => app.paste(&text),
-                _ => {}
-            }
+        while event::poll(Duration::ZERO)? {
+            events.input(event::read()?);
         }
-        for effect in std::mem::take(&mut app.effects) {
+        for effect in events.take_effects() {
             match effect {
-                Effect::Redraw => terminal.clear()?,
-                Effect::Suspend => {
-                    drop(ours.take());
-                    nix::sys::signal::raise(nix::sys::signal::Signal::SIGTSTP).map_err(io::Error::from)?;
-                    ours = Some(Ours::take()?);
-                    terminal.clear()?;
-                }
+                Effect::Redraw => events.redraw()?,
+                Effect::Suspend => STOPS.store(true, Ordering::Relaxed),
                 Effect::Run { command, wait } => {
                     drop(ours.take());
                     let outcome = run_command(&command, wait);
                     ours = Some(Ours::take()?);
-                    terminal.clear()?;
+                    events.redraw()?;
                     if let Err(e) = outcome {
-                        app.message = Some(format!("{command}: {e}"));
+                        events.app.message = Some(format!("{command}: {e}"));
                     }
                 }
             }
-            dirty = true;
+        }
+        if STOPS.swap(false, Ordering::Relaxed) {
+            drop(ours.take());
+            raise(Signal::SIGTSTP)?;
+            // Where nobody could let it go on, it was not stopped at all.
+            CONTINUED.store(true, Ordering::Relaxed);
+        }
+        if CONTINUED.swap(false, Ordering::Relaxed) {
+            // Also after a stop that was not asked for here: the mode of the terminal is the shell's.
+            drop(ours.take());
+            ours = Some(Ours::take()?);
+            events.redraw()?;
         }
     }
     Ok(())
@@ -124,7 +186,12 @@ pub fn run(app: &mut App, watch: &Watch, theme: Theme, stop: &AtomicBool) -> io:
 fn run_command(command: &str, wait: bool) -> io::Result<()> {
     let mut out: Stdout = io::stdout();
     writeln!(out, "$ {command}")?;
-    let status = Command::new("/bin/sh").args(["-c", command]).status()?;
+    // Ctrl-C is for the command. A handler, unlike a signal that is ignored, is not inherited.
+    let (interrupt, quit) = (on_signal(Signal::SIGINT, nothing)?, on_signal(Signal::SIGQUIT, nothing)?);
+    let status = Command::new("/bin/sh").args(["-c", command]).status();
+    restore(Signal::SIGINT, &interrupt);
+    restore(Signal::SIGQUIT, &quit);
+    let status = status?;
     if wait || !status.success() {
         writeln!(out, "\n[{status}; press Enter]")?;
         out.flush()?;

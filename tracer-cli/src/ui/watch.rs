@@ -19,6 +19,7 @@ use crate::source::{Source, SourceCounts};
 use crate::state::inspector::Inspector;
 use crate::window::Window;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
@@ -175,14 +176,19 @@ impl Watch {
         let heard = bell.clone();
         std::thread::Builder::new().name("events".to_owned()).spawn(move || {
             let gatherer = Gatherer::new(incoming, heard, outgoing.clone());
-            let result = match from {
-                From::Live(options, sockets) => watch_live(options, sockets, gatherer, outgoing.clone()),
-                From::Files(files) => watch_files(&files, gatherer, &outgoing),
+            let reports = outgoing.clone();
+            let watch = || match from {
+                From::Live(options, sockets) => watch_live(options, sockets, gatherer, reports),
+                From::Files(files) => watch_files(&files, gatherer, &reports),
             };
-            if let Err(e) = result {
-                // A screen that is gone needs no message.
-                let _ = outgoing.send(Report::Failed(format!("{e:#}")));
-            }
+            let why = match catch_unwind(AssertUnwindSafe(watch)) {
+                Ok(Ok(())) => return,
+                Ok(Err(e)) => format!("{e:#}"),
+                // The screen shows what there is, and what went wrong is said at its end.
+                Err(_) => "an error of tracer itself: nothing more is read".to_owned(),
+            };
+            // A screen that is gone needs no message.
+            let _ = outgoing.send(Report::Failed(why));
         })?;
         Ok(Self { requests, bell, reports })
     }
