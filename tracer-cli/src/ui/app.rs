@@ -10,6 +10,7 @@ use super::menu::Overlay;
 use super::remembered::Remembered;
 use super::slider::Slider;
 use super::spectrogram::Spectrogram;
+use super::table_screen::Widths;
 use super::text_screen::{About, TextScreen};
 use super::view::{Kind, View};
 use super::watch::{Order, Reading, Recording, Report, Request, Subject};
@@ -113,6 +114,7 @@ pub struct App {
     pub sample: Sample,
     /// Indices into the sample's rows, sorted, without those that were filtered away.
     pub order: Vec<usize>,
+    pub widths: Widths,
     pub paused: bool,
     pub progress: Progress,
     /// What went wrong lately, or was done.
@@ -148,6 +150,7 @@ impl App {
             overlay: None,
             sample: Sample::default(),
             order: Vec::new(),
+            widths: Widths::default(),
             paused: false,
             progress: Progress::default(),
             message: None,
@@ -262,6 +265,7 @@ impl App {
     pub(super) fn watch(&mut self) {
         self.sample = Sample::default();
         self.order.clear();
+        self.widths = Widths::default();
         self.screen = match self.level.view.kind {
             Kind::Spectrogram => Screen::Spectrogram(Spectrogram::default()),
             Kind::Table | Kind::List => Screen::Table,

@@ -64,12 +64,12 @@ fn columns(view: &View) -> Vec<(String, usize)> {
     shown.map(|column| (column.name.clone(), column.width.max(column.name.len() + 1))).collect()
 }
 
-/// A line cut into the texts of the columns; the last one has the rest.
-fn cells(line: &str, columns: &[(String, usize)]) -> Vec<String> {
+/// A line cut into the texts of columns with these widths; the last one has the rest.
+fn cells(line: &str, widths: &[usize]) -> Vec<String> {
     let mut rest: Vec<char> = line.chars().collect();
     let mut cells = Vec::new();
-    for (nth, (_, width)) in columns.iter().enumerate() {
-        let is_last = nth + 1 == columns.len();
+    for (nth, width) in widths.iter().enumerate() {
+        let is_last = nth + 1 == widths.len();
         let width = if is_last { rest.len() } else { (*width).min(rest.len()) };
         let cell: String = rest.drain(..width).collect();
         cells.push(cell.trim().to_owned());
@@ -77,8 +77,8 @@ fn cells(line: &str, columns: &[(String, usize)]) -> Vec<String> {
     cells
 }
 
-/// What our screen shows of a view of a whole capture.
-fn screen(view: &str, capture: &str) -> Vec<String> {
+/// What our screen shows of a view of a whole capture, and how wide the columns are.
+fn screen(view: &str, capture: &str) -> (Vec<String>, Vec<usize>) {
     let (catalog, _) = Catalog::load(&[]);
     let view = catalog.by_id(view).unwrap().clone();
     let settings = Settings {
@@ -101,15 +101,15 @@ fn screen(view: &str, capture: &str) -> Vec<String> {
     terminal.draw(|frame| super::draw::draw(frame, &mut app, Theme { depth: Depth::None })).unwrap();
     let cells: Vec<&str> = terminal.backend().buffer().content().iter().map(|cell| cell.symbol()).collect();
     let lines = cells.chunks(usize::from(WIDTH)).skip(2).map(|line| line.concat().trim_end().to_owned());
-    lines.take_while(|line| !line.is_empty()).collect()
+    let places = super::table_screen::places(&app, WIDTH);
+    let widths = places.iter().map(|place| usize::from(place.width)).collect();
+    (lines.take_while(|line| !line.is_empty()).collect(), widths)
 }
 
-/// Whether two cells show the same; what is too long ends with an ellipsis on our screen.
+/// Whether two cells show the same; what is too long ends with an ellipsis on our screen, and is cut on theirs.
 fn is_same(theirs: &str, ours: &str) -> bool {
-    match ours.strip_suffix('…') {
-        Some(begin) => theirs.starts_with(begin),
-        None => theirs == ours || (!theirs.is_empty() && theirs.len() > 8 && ours.starts_with(theirs)),
-    }
+    let (ours, is_cut) = ours.strip_suffix('…').map_or((ours, false), |begin| (begin, true));
+    theirs == ours || (is_cut && theirs.starts_with(ours)) || (theirs.len() > 8 && ours.starts_with(theirs))
 }
 
 /// Compares one screen; adds what nothing explains.
@@ -117,11 +117,12 @@ fn compare(
     capture: &str,
     view: &View,
     theirs: &str,
-    ours: &[String],
+    (ours, our_widths): &(Vec<String>, Vec<usize>),
     all: &[Difference],
     wrong: &mut Vec<String>,
 ) {
     let columns = columns(view);
+    let their_widths: Vec<usize> = columns.iter().map(|(_, width)| *width).collect();
     let name = format!("{capture}.{}", view.id);
     let differences: Vec<&Difference> = all.iter().filter(|d| d.view.is_match(&name)).collect();
     let mut lines = theirs.lines().skip(2);
@@ -134,11 +135,11 @@ fn compare(
     if their_head != our_head && heading.is_none() {
         wrong.push(format!("{name}: headings {their_head:?}, not {our_head:?}"));
     }
-    let mut left: Vec<Vec<String>> = ours[1..].iter().map(|line| cells(line, &columns)).collect();
+    let mut left: Vec<Vec<String>> = ours[1..].iter().map(|line| cells(line, our_widths)).collect();
     for line in lines.filter(|line| {
         !line.is_empty() && !line.starts_with("F1Help") && !line.contains("No Data For This View")
     }) {
-        let row = cells(line, &columns);
+        let row = cells(line, &their_widths);
         let explanation = |at: usize, mine: &str| {
             let column = &columns[at].0;
             differences

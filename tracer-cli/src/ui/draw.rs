@@ -36,6 +36,11 @@ pub fn draw(frame: &mut Frame<'_>, app: &mut App, theme: Theme) {
     if area.height < HEAD + FOOT + slider + 1 || area.width < 10 {
         return;
     }
+    if matches!(app.screen, Screen::Table) {
+        let mut widths = std::mem::take(&mut app.widths);
+        widths.see(app);
+        app.widths = widths;
+    }
     let buffer = frame.buffer_mut();
     draw_title(app, theme, area, buffer);
     draw_source(app, theme, area, buffer);
@@ -118,6 +123,12 @@ fn write_right(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
 fn source(app: &App) -> String {
     let mut source = app.settings.source.clone();
     let reading = &app.progress.reading;
+    let seconds = app.sample.span.as_secs_f64();
+    if app.settings.live && seconds > 0.0 {
+        source.push_str(" (");
+        cell::write_amount(app.sample.events as f64 / seconds, 0, &mut source);
+        source.push_str(" evts/s)");
+    }
     if !app.settings.live {
         source.push_str(&format!(" ({} evts, ", reading.events));
         cell::write_duration(reading.last_ts.saturating_sub(reading.first_ts), &mut source);
@@ -280,11 +291,13 @@ fn draw_foot(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let mut x = area.x;
-    for (name, does, _) in pages::legend_keys(app) {
-        if usize::from(area.right() - x) < name.len() + does.len() {
-            break;
-        }
-        x = write(buffer, area, x, &[(name, theme.key()), (does, theme.legend()), (" ", Style::new())]);
+    for key in pages::legend_keys(app) {
+        x = write(
+            buffer,
+            area,
+            x,
+            &[(key.name, theme.key()), (key.does, theme.legend()), (" ", Style::new())],
+        );
     }
     let (place, count) = match &app.screen {
         Screen::Text(text) => (text.top + usize::from(!text.lines.is_empty()), text.lines.len()),

@@ -17,6 +17,7 @@ mod export;
 mod gather;
 mod keys;
 pub mod lines;
+mod meaning;
 mod menu;
 mod observe;
 mod pages;

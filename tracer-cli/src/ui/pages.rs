@@ -6,61 +6,88 @@ use super::menu::Overlay;
 use super::view::Kind;
 use crossterm::event::KeyCode;
 
-/// A key of the last line: what is written there, and what it is.
-pub type LegendKey = (&'static str, &'static str, KeyCode);
+/// A key of the last line.
+pub struct LegendKey {
+    pub name: &'static str,
+    pub does: &'static str,
+    code: KeyCode,
+    /// Those with the largest number make room for the others.
+    rank: u8,
+}
+
+impl LegendKey {
+    const fn new(name: &'static str, does: &'static str, code: KeyCode, rank: u8) -> Self {
+        Self { name, does, code, rank }
+    }
+
+    /// With the blank behind it.
+    fn width(&self) -> usize {
+        self.name.len() + self.does.len() + 1
+    }
+}
 
 const TABLE: [LegendKey; 12] = [
-    ("F1", "Help", KeyCode::F(1)),
-    ("F2", "Views", KeyCode::F(2)),
-    ("F4", "Filter", KeyCode::F(4)),
-    ("F5", "Echo", KeyCode::F(5)),
-    ("F6", "Dig", KeyCode::F(6)),
-    ("F7", "Legend", KeyCode::F(7)),
-    ("F8", "Actions", KeyCode::F(8)),
-    ("F9", "Sort", KeyCode::F(9)),
-    ("F12", "Spectro", KeyCode::F(12)),
-    ("/", "Search", KeyCode::Char('/')),
-    ("p", "Pause", KeyCode::Char('p')),
-    ("q", "Quit", KeyCode::F(10)),
+    LegendKey::new("F1", "Help", KeyCode::F(1), 0),
+    LegendKey::new("F2", "Views", KeyCode::F(2), 0),
+    LegendKey::new("F4", "Filter", KeyCode::F(4), 1),
+    LegendKey::new("F5", "Echo", KeyCode::F(5), 2),
+    LegendKey::new("F6", "Dig", KeyCode::F(6), 2),
+    LegendKey::new("F7", "Legend", KeyCode::F(7), 5),
+    LegendKey::new("F8", "Actions", KeyCode::F(8), 4),
+    LegendKey::new("F9", "Sort", KeyCode::F(9), 3),
+    LegendKey::new("F12", "Spectro", KeyCode::F(12), 7),
+    LegendKey::new("/", "Search", KeyCode::Char('/'), 4),
+    LegendKey::new("p", "Pause", KeyCode::Char('p'), 6),
+    LegendKey::new("q", "Quit", KeyCode::F(10), 0),
 ];
 
 const LIST: [LegendKey; 8] = [
-    ("F1", "Help", KeyCode::F(1)),
-    ("F2", "Views", KeyCode::F(2)),
-    ("F4", "Filter", KeyCode::F(4)),
-    ("F7", "Legend", KeyCode::F(7)),
-    ("/", "Search", KeyCode::Char('/')),
-    ("p", "Pause", KeyCode::Char('p')),
-    ("c", "Clear", KeyCode::Delete),
-    ("q", "Quit", KeyCode::F(10)),
+    LegendKey::new("F1", "Help", KeyCode::F(1), 0),
+    LegendKey::new("F2", "Views", KeyCode::F(2), 0),
+    LegendKey::new("F4", "Filter", KeyCode::F(4), 1),
+    LegendKey::new("F7", "Legend", KeyCode::F(7), 4),
+    LegendKey::new("/", "Search", KeyCode::Char('/'), 3),
+    LegendKey::new("p", "Pause", KeyCode::Char('p'), 2),
+    LegendKey::new("c", "Clear", KeyCode::Delete, 4),
+    LegendKey::new("q", "Quit", KeyCode::F(10), 0),
 ];
 
 const TEXT: [LegendKey; 8] = [
-    ("F1", "Help", KeyCode::F(1)),
-    ("F2", "View As", KeyCode::F(2)),
-    ("/", "Search", KeyCode::Char('/')),
-    ("p", "Pause", KeyCode::Char('p')),
-    ("Bak", "Back", KeyCode::Backspace),
-    ("c", "Clear", KeyCode::Char('c')),
-    ("w", "Save", KeyCode::Char('w')),
-    ("q", "Quit", KeyCode::F(10)),
+    LegendKey::new("F1", "Help", KeyCode::F(1), 0),
+    LegendKey::new("F2", "View As", KeyCode::F(2), 2),
+    LegendKey::new("/", "Search", KeyCode::Char('/'), 2),
+    LegendKey::new("p", "Pause", KeyCode::Char('p'), 3),
+    LegendKey::new("Bak", "Back", KeyCode::Backspace, 1),
+    LegendKey::new("c", "Clear", KeyCode::Char('c'), 4),
+    LegendKey::new("w", "Save", KeyCode::Char('w'), 3),
+    LegendKey::new("q", "Quit", KeyCode::F(10), 0),
 ];
 
-/// The keys that the last line shows.
-pub fn legend_keys(app: &App) -> &'static [LegendKey] {
-    match (&app.screen, app.level.view.kind) {
+/// Characters of the last line that are for the place in the table.
+const PLACE: usize = 12;
+
+/// The keys that the last line shows: as many as there is room for, the more important ones first.
+pub fn legend_keys(app: &App) -> Vec<&'static LegendKey> {
+    let all: &'static [LegendKey] = match (&app.screen, app.level.view.kind) {
         (Screen::Text(_), _) => &TEXT,
         (Screen::Table, Kind::Table) => &TABLE,
         _ => &LIST,
+    };
+    let mut keys: Vec<&LegendKey> = all.iter().collect();
+    let room = usize::from(app.size.width).saturating_sub(PLACE);
+    while keys.iter().map(|key| key.width()).sum::<usize>() > room {
+        let Some((least, _)) = keys.iter().enumerate().max_by_key(|(_, key)| key.rank) else { break };
+        keys.remove(least);
     }
+    keys
 }
 
 /// The key whose legend stands at this column.
 pub fn legend_key_at(app: &App, column: u16) -> Option<KeyCode> {
     let mut at = 0;
-    legend_keys(app).iter().find_map(|(name, does, key)| {
-        at += name.len() + does.len() + 1;
-        (usize::from(column) < at).then_some(*key)
+    legend_keys(app).iter().find_map(|key| {
+        at += key.width();
+        (usize::from(column) < at).then_some(key.code)
     })
 }
 

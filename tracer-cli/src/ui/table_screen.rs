@@ -1,40 +1,99 @@
 //! Draws tables and lists.
 
-use super::aggregate::Column as LayoutColumn;
+use super::aggregate::{Column as LayoutColumn, Row};
 use super::app::{App, HEAD};
-use super::cell::{self, Cell};
+use super::cell;
+use super::meaning;
 use super::theme::Theme;
 use super::view::Kind;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+/// Columns of numbers have at least as many characters.
+const SMALL_NUMBER: u16 = 4;
+
 /// A column on the screen.
-struct Place {
-    index: usize,
-    x: u16,
+pub(super) struct Place {
+    pub index: usize,
+    pub x: u16,
     /// With the blank that separates it from the next.
-    width: u16,
+    pub width: u16,
     is_right: bool,
 }
 
-/// Where the columns are. The last one, and those of width 0, take what is left.
-fn places(app: &App, width: u16) -> Vec<Place> {
+/// What the columns of a table need to show all that was seen of them so far, by the index in the layout. They grow and
+/// do not shrink while a view is on the screen, so that it keeps still.
+#[derive(Debug, Clone, Default)]
+pub struct Widths(Vec<u16>);
+
+impl Widths {
+    /// Looks at the rows that are going to be drawn.
+    pub fn see(&mut self, app: &App) {
+        let columns = &app.level.layout.columns;
+        self.0.resize(columns.len(), 0);
+        let rows = app.order.iter().skip(app.level.top).take(app.size.page());
+        let rows: Vec<&Row> = rows.filter_map(|at| app.sample.rows.get(*at)).collect();
+        let mut text = String::new();
+        for (index, (column, need)) in columns.iter().zip(&mut self.0).enumerate() {
+            if !column.is_text() {
+                continue;
+            }
+            let heading = unicode_length(&column.heading) as u16 + u16::from(has_arrow(app, index));
+            *need = (*need).max(heading).max(if is_right(column) { SMALL_NUMBER } else { 0 });
+            for cell in rows.iter().filter_map(|row| row.cells.get(index)) {
+                text.clear();
+                cell::write(cell, &column.field, &mut text);
+                *need = (*need).max(u16::try_from(unicode_length(&text)).unwrap_or(u16::MAX));
+            }
+        }
+    }
+}
+
+/// Whether the table is sorted by this column.
+fn has_arrow(app: &App, index: usize) -> bool {
+    app.level.sort.0 == index && app.level.view.kind != Kind::List
+}
+
+/// Where the columns are. Numbers have the room that they need; texts have that, too, if it is not more than the view
+/// says or if there is room for all columns. A text in the last column, and those of width 0, take what is left.
+pub(super) fn places(app: &App, width: u16) -> Vec<Place> {
     let columns: Vec<(usize, &LayoutColumn)> =
         app.level.layout.columns.iter().enumerate().filter(|(_, column)| column.is_shown).collect();
+    let last = columns.len().saturating_sub(1);
+    let skipped = (app.level.shift / 4).min(last);
+    let takes_rest =
+        |nth: usize, column: &LayoutColumn| column.width == 0 || (nth == last && !is_right(column));
+    let need = |index: usize| app.widths.0.get(index).copied().unwrap_or(0);
+    let limit = |column: &LayoutColumn| u16::try_from(column.width).unwrap_or(u16::MAX);
+    // With the blank that separates a column from the next.
+    let own = |index: usize, column: &LayoutColumn| {
+        let most = if is_right(column) { u16::MAX } else { limit(column) };
+        let need = if column.is_bar { limit(column) } else { need(index).saturating_add(1) };
+        need.min(most.max(unicode_length(&column.heading) as u16 + 1))
+    };
+    let seen = || columns.iter().enumerate().skip(skipped);
+    let wanted = seen().fold(0u16, |sum, (nth, (index, column))| {
+        sum.saturating_add(if takes_rest(nth, column) { need(*index) } else { own(*index, column) })
+    });
+    let mut spare = width.saturating_sub(wanted);
     let mut x = 0u16;
     let mut places = Vec::with_capacity(columns.len());
-    let skipped = app.level.shift / 4;
-    let skipped = skipped.min(columns.len().saturating_sub(1));
-    let last = columns.len().saturating_sub(1);
-    for (nth, (index, column)) in columns.into_iter().enumerate().skip(skipped) {
+    for (nth, (index, column)) in seen() {
         let left = width.saturating_sub(x);
         if left == 0 {
             break;
         }
-        let own = u16::try_from(column.width).unwrap_or(u16::MAX).max(column.heading.len() as u16 + 1);
-        let width = if nth == last || column.width == 0 { left } else { own.min(left) };
-        places.push(Place { index, x, width, is_right: is_right(column) && !column.is_bar });
+        let width = match takes_rest(nth, column) {
+            true => left,
+            false => {
+                let own = own(*index, column);
+                let more = need(*index).saturating_add(1).saturating_sub(own).min(spare);
+                spare -= more;
+                (own + more).min(left)
+            }
+        };
+        places.push(Place { index: *index, x, width, is_right: is_right(column) });
         x = x.saturating_add(width);
     }
     places
@@ -43,19 +102,20 @@ fn places(app: &App, width: u16) -> Vec<Place> {
 /// Whether the values stand at the right edge: numbers to be compared.
 fn is_right(column: &LayoutColumn) -> bool {
     use crate::schema::ParamType as T;
-    matches!(
-        column.field.ty,
-        T::Int8
-            | T::Int16
-            | T::Int32
-            | T::Int64
-            | T::Uint8
-            | T::Uint16
-            | T::Uint32
-            | T::Uint64
-            | T::Reltime
-            | T::Double
-    )
+    !column.is_bar
+        && matches!(
+            column.field.ty,
+            T::Int8
+                | T::Int16
+                | T::Int32
+                | T::Int64
+                | T::Uint8
+                | T::Uint16
+                | T::Uint32
+                | T::Uint64
+                | T::Reltime
+                | T::Double
+        )
 }
 
 /// The column of the layout whose heading is at column `x` of the screen.
@@ -126,11 +186,18 @@ pub fn draw(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
             let style = match () {
                 () if is_selected => base,
                 () if column.is_bar => theme.bar(),
-                () if is_zero(cell) => theme.quiet(),
-                () if is_failure(cell, column) => theme.line(super::lines::Tone::Error),
-                () => base,
+                () => theme.value(meaning::of(cell, column)),
             };
             put(buffer, place, y, &text, style, nth + 1 == places.len());
+            if column.field.field.name == "proc.exeline" && !is_selected {
+                let name = meaning::program_name(&text);
+                let at = |byte: usize| text.get(..byte).map_or(0, unicode_length);
+                let (begin, end) = (at(name.start), at(name.end).min(usize::from(place.width)));
+                let (x, begin, end) = (area.x + place.x, begin as u16, end as u16);
+                let one_line = |x, width| Rect { x, y, width, height: 1 }.intersection(area);
+                buffer.set_style(one_line(x, begin.min(place.width)), theme.quiet());
+                buffer.set_style(one_line(x + begin, end.saturating_sub(begin)), theme.title());
+            }
         }
     }
     if app.order.is_empty() && rows > 1 {
@@ -169,24 +236,13 @@ fn empty_hint(app: &App) -> &'static str {
     }
 }
 
-fn is_zero(cell: &Cell) -> bool {
-    matches!(cell, Cell::Int(0) | Cell::Uint(0) | Cell::Reltime(0))
-        || matches!(cell, Cell::Double(n) if *n == 0.0)
-}
-
-fn is_failure(cell: &Cell, column: &LayoutColumn) -> bool {
-    column.field.field.name == "evt.res" && !matches!(cell, Cell::Text(text) if text.as_ref() == b"SUCCESS")
-}
-
 fn draw_heading(app: &App, theme: Theme, places: &[Place], area: Rect, buffer: &mut Buffer) {
     buffer.set_style(Rect { height: 1, ..area }, theme.heading());
-    let (sorting, descending) = app.level.sort;
-    let is_list = app.level.view.kind == Kind::List;
     for (nth, place) in places.iter().enumerate() {
         let Some(column) = app.level.layout.columns.get(place.index) else { continue };
         let is_last = nth + 1 == places.len();
-        if place.index == sorting && !is_list {
-            let arrow = if descending { "▼" } else { "▲" };
+        if has_arrow(app, place.index) {
+            let arrow = if app.level.sort.1 { "▼" } else { "▲" };
             let room = usize::from(place.width).saturating_sub(usize::from(!is_last));
             let text = match unicode_length(&column.heading) < room {
                 true => format!("{}{arrow}", column.heading),

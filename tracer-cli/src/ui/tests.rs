@@ -92,8 +92,8 @@ fn rows_are_sorted_and_selected_and_nothing_of_a_program_reaches_the_terminal() 
     let lines = screen(&mut terminal, &mut app);
     assert_eq!(lines[0], "Viewing: Processes For: whole machine");
     assert_eq!(lines[1], "Source: a.scap (7 evts, 4ns) Filter: evt.type!=switch");
-    assert!(lines[2].starts_with("   PID   PPID    CPU▼ USER"), "{}", lines[2]);
-    assert!(lines[3].starts_with("    50     50   75.00 name 50[31m"), "{}", lines[3]);
+    assert!(lines[2].starts_with(" PID PPID  CPU▼ USER"), "{}", lines[2]);
+    assert!(lines[3].starts_with("  50   50 75.00 name 50[31m"), "{}", lines[3]);
     assert!(lines[23].ends_with("1/50(2%)"), "{}", lines[23]);
     assert_eq!(app.selected_index(), Some(0));
     press(&mut app, KeyCode::End);

@@ -2,6 +2,7 @@
 //! background; without colours the same things are bold or reversed.
 
 use super::lines::Tone;
+use super::meaning::Meaning;
 use ratatui::style::{Color, Modifier, Style};
 
 /// How much colour the terminal has.
@@ -122,6 +123,18 @@ impl Theme {
     /// Zeros, and other things that are of little interest.
     pub const fn quiet(self) -> Style {
         self.label()
+    }
+
+    /// A value in a table.
+    pub const fn value(self, meaning: Meaning) -> Style {
+        match meaning {
+            Meaning::Plain => Style::new(),
+            Meaning::Quiet => self.quiet(),
+            Meaning::Read => self.coloured(Color::Green),
+            Meaning::Written => self.coloured(Color::Magenta),
+            Meaning::Notable => self.coloured(Color::Yellow),
+            Meaning::Alarming => self.coloured(Color::Red),
+        }
     }
 
     /// Text that was searched for.
