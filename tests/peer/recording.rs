@@ -24,6 +24,7 @@ pub fn trials() -> Vec<Trial> {
         ),
         live("recording::filters choose what is written", &[], filtered),
         live("recording::what a filter keeps reads as before", &[], self_contained),
+        live("recording::several captures are merged", &[], merged),
         live("recording::secrets are replaced", &[], redacted),
         live("recording::a flight recorder writes what was asked for", &[], flight_recorder),
         live("recording::a flight recorder goes on after a signal", &[Needs::Root], flight_recorder_live),
@@ -225,6 +226,45 @@ fn self_contained() -> Result<Completion> {
                     String::from_utf8_lossy(after)
                 );
             }
+        }
+    }
+    Ok(Completion::Completed)
+}
+
+/// A capture (one whose events are in order) in two parts, and merged with itself: at all times there are two processes with the same number.
+fn merged() -> Result<Completion> {
+    const PART: &str = "evt.is_io=true or evt.type in (open, openat)";
+    let rest = format!("not ({PART})");
+    let scratch = Scratch::new("merged")?;
+    let [part, other, both] = ["part", "other", "both"].map(|name| scratch.path().join(name));
+    let same = |what: &str, wanted: &[Vec<u8>], found: &[Vec<u8>]| {
+        ensure!(wanted.len() == found.len(), "{what}: {} of {} lines", found.len(), wanted.len());
+        match wanted.iter().zip(found).find(|(wanted, found)| wanted != found) {
+            None => Ok(()),
+            Some((wanted, found)) => {
+                bail!("{what}:\n- {}\n+ {}", String::from_utf8_lossy(wanted), String::from_utf8_lossy(found))
+            }
+        }
+    };
+    for name in ["head-c-failopen", "head-e-sockets"] {
+        let capture = capture_named(name)?;
+        for (file, filter) in [(&part, PART), (&other, rest.as_str())] {
+            write(&["-r", text(&capture)?, "-w", text(file)?, "--overwrite", "--compress", "none", filter])?;
+        }
+        let shown = ["-p", SHOWN];
+        let whole = tracer(&capture, &shown)?;
+        same(name, &whole, &tracer(&part, &["-r", text(&other)?, "-p", SHOWN])?)?;
+        let twice = tracer(&capture, &["-r", text(&capture)?, "-p", SHOWN])?;
+        let mut doubled = [whole.as_slice(), whole.as_slice()].concat();
+        let mut sorted = twice.clone();
+        doubled.sort_unstable();
+        sorted.sort_unstable();
+        same("with itself", &doubled, &sorted)?;
+        for [a, b] in [[&part, &other], [&capture, &capture]] {
+            write(&["-r", text(a)?, "-r", text(b)?, "-w", text(&both)?, "--overwrite"])?;
+            let numbered = format!("*%evt.num {}", SHOWN.trim_start_matches('*'));
+            let wanted = tracer(a, &["-r", text(b)?, "-p", &numbered])?;
+            same("written", &wanted, &tracer(&both, &["-p", &numbered])?)?;
         }
     }
     Ok(Completion::Completed)

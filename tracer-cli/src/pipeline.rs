@@ -212,6 +212,10 @@ impl Pipeline {
                     }
                     Next::Amendment(amendment) => inspector.amend_next(amendment),
                     Next::Resume => number = source.resume(inspector)?,
+                    Next::Joined => {
+                        number = source.resume(inspector)?;
+                        sink.joined();
+                    }
                     Next::End => break,
                     // Taken above.
                     Next::Event(_) => {}

@@ -71,6 +71,10 @@ pub trait Sink {
     /// What comes from here on is of another recording, with a state of its own.
     fn section(&mut self) {}
 
+    /// Events of another recording come from here on between those of the ones before; the state that comes
+    /// with each event is that of its recording.
+    fn joined(&mut self) {}
+
     /// Whether it wants no more events.
     #[inline]
     fn is_done(&self) -> bool {
@@ -130,6 +134,10 @@ impl<S: Sink> Sink for &mut S {
 
     fn section(&mut self) {
         (**self).section();
+    }
+
+    fn joined(&mut self) {
+        (**self).joined();
     }
 
     fn is_done(&self) -> bool {
@@ -192,6 +200,11 @@ impl<A: Sink, B: Sink> Sink for Tee<A, B> {
     fn section(&mut self) {
         self.0.section();
         self.1.section();
+    }
+
+    fn joined(&mut self) {
+        self.0.joined();
+        self.1.joined();
     }
 
     fn is_done(&self) -> bool {

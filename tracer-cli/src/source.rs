@@ -18,6 +18,9 @@ pub enum Next<'a> {
     /// What comes next has nothing to do with what came before, such as the second of two joined
     /// captures: the state begins anew, with [`Source::load_state`].
     Section,
+    /// As [`Next::Resume`], and what is known there is of a recording that has just begun: its events come
+    /// between those of others.
+    Joined,
     /// As [`Next::Section`], and the events that come are counted from 1 again: the next of several
     /// files.
     Recording,
@@ -73,7 +76,7 @@ pub trait Source {
     /// Nobody looks at the parameters of events of these types: they may be given without any.
     fn leave_unread(&mut self, _types: TypeSet) {}
 
-    /// After [`Next::Resume`]: makes the inspector know what it would know had it seen all that was left
+    /// After [`Next::Resume`] and [`Next::Joined`]: makes the inspector know what it would know had it seen all that was left
     /// out. Returns how many events of the recording come before the next one.
     fn resume(&mut self, _inspector: &mut Inspector) -> Result<u64, SourceError> {
         Ok(0)

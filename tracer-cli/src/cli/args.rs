@@ -27,8 +27,8 @@ pub struct Args {
 
     /// Read events from a capture file instead of tracing; `-` is standard input
     ///
-    /// Plain, gzip and zstd files of sysdig, Falco and tracer. May be given several times: the files
-    /// are read one after the other.
+    /// Plain, gzip and zstd files of sysdig, Falco and tracer. May be given several times: the events of
+    /// all files come in the order of time, each with the processes and files of its own capture.
     #[arg(short, long, value_name = "FILE", help_heading = "What to trace")]
     pub read: Vec<PathBuf>,
 

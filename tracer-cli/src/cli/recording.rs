@@ -47,9 +47,9 @@ pub(super) fn options(args: &Args) -> Result<Option<WriteOptions>, UsageError> {
         overwrite: args.overwrite,
         all_state: args.fatfile,
         exit_only: args.exit_only,
-        is_partial: !args.fatfile
-            && !args.display_filter
-            && (!args.words.is_empty() || !args.suppress.is_empty()),
+        // Of several files, whose states are apart, a reader knows one.
+        is_partial: args.read.len() > 1
+            || !args.fatfile && !args.display_filter && (!args.words.is_empty() || !args.suppress.is_empty()),
         redaction: redaction(&args.redact)?,
         ring: args.ring.as_deref().map(|text| ring(text, args.dump_after)).transpose()?,
         no_index: args.no_index,

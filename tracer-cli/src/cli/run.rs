@@ -16,9 +16,7 @@ use crate::output::text::Lines;
 use crate::output::{Silent, Sink};
 use crate::parallel::Work;
 use crate::pipeline::Pipeline;
-use crate::scap::{
-    CaptureSource, CaptureWriter, Found, Frame, IndexedCapture, PortionSource, Portions, ReadOptions,
-};
+use crate::scap::{self, CaptureWriter, Found, Frame, IndexedCapture, PortionSource, Portions, ReadOptions};
 use crate::sink::Tee;
 use crate::source::Source;
 use crate::state::inspector::{Inspector, Limits};
@@ -127,7 +125,7 @@ fn trace(plan: Trace) -> anyhow::Result<()> {
             progress = plan.progress.then(|| Progress::start(files));
             let read = progress.as_ref().map(Progress::counter);
             let options = ReadOptions { follow: plan.follow, progress: read };
-            Box::new(CaptureSource::open_with(files.to_vec(), options)?)
+            scap::open(files, &options)?
         }
         Origin::Files(ref files) => match recorded(&plan, files)? {
             Recorded::Shared(capture, portions) => return analyse(plan, capture, portions),
@@ -221,7 +219,7 @@ enum Recorded {
 
 /// Uses the index of the recording where there is one.
 fn recorded(plan: &Trace, files: &[PathBuf]) -> anyhow::Result<Recorded> {
-    let whole = || Ok(Recorded::Source(Box::new(CaptureSource::open(files.to_vec())?)));
+    let whole = || Ok(Recorded::Source(scap::open(files, &ReadOptions::default())?));
     let [file] = files else { return whole() };
     // What was read of a pipe is gone. Chisels ask for the state that the recording begins with, and for
     // the time between events.

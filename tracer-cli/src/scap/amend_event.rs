@@ -13,6 +13,8 @@
 //! * Group (5): gid u32, name.
 //! * Binding (6): whether the event is of a thread u8, its fd i64 (negative: none), latency u64 (all
 //!   ones: none), CPU time of a switch u64.
+//! * Thread that is not known (7): tid i64.
+//! * Machine (8): its name.
 
 use super::body::Body;
 use super::damage::Fault;
@@ -37,6 +39,8 @@ const CLOSED: u8 = 3;
 const USER: u8 = 4;
 const GROUP: u8 = 5;
 const BINDING: u8 = 6;
+const UNKNOWN: u8 = 7;
+const MACHINE: u8 = 8;
 
 const ON_HOST: u32 = u32::MAX;
 const NO_LATENCY: u64 = u64::MAX;
@@ -65,6 +69,12 @@ pub(super) fn append(out: &mut Vec<u8>, amendment: &Amendment, mut full: impl Fn
             }
         }
     };
+    if let Some(hostname) = &amendment.hostname {
+        entry(MACHINE, &|out| put_text(out, hostname.as_bytes(), u16::MAX));
+    }
+    for tid in &amendment.unknown {
+        entry(UNKNOWN, &|out| put_i64(out, *tid));
+    }
     for AmendedThread { thread, container } in &amendment.threads {
         entry(THREAD, &|out| {
             match container {
@@ -164,6 +174,11 @@ fn read_entry(body: &mut Body<'_>, amendment: &mut Amendment) -> Result<(), Faul
                 latency: Some(body.u64("time")?).filter(|latency| *latency != NO_LATENCY),
                 slice: body.u64("time")?,
             });
+        }
+        UNKNOWN => amendment.unknown.push(body.i64("tid")?),
+        MACHINE => {
+            let name = body.text("name of a machine")?;
+            amendment.hostname = Some(String::from_utf8_lossy(name).into_owned());
         }
         _ => {}
     }

@@ -14,7 +14,6 @@ use crate::state::containers::Place;
 use crate::state::inspector::{Clock, Inspector};
 use crate::state::thread::{Thread, ThreadFlags};
 use rustc_hash::FxHashMap;
-use std::collections::VecDeque;
 use std::io;
 use zstd::zstd_safe::CParameter;
 
@@ -112,7 +111,7 @@ pub(super) fn restore(
     inspector: &mut Inspector,
 ) -> Result<(), SourceError> {
     inspector.begin_recording();
-    let mut source = CaptureSource::of(Input::of_bytes(blocks), VecDeque::new());
+    let mut source = CaptureSource::of(Input::of_bytes(blocks));
     source.load_state(&mut inspector.state)?;
     // Behind the lists come notes about containers.
     while let Next::Event(event) = source.next()? {

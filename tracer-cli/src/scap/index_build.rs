@@ -158,7 +158,7 @@ impl Builder {
                     continue;
                 }
                 Next::End => return Ok(()),
-                Next::Idle | Next::Recording | Next::Resume => continue,
+                Next::Idle | Next::Recording | Next::Resume | Next::Joined => continue,
             };
             self.is_amended = false;
             self.counted += 1;

@@ -9,7 +9,6 @@ use super::input::{Input, plain};
 use super::reader::CaptureSource;
 use crate::source::SourceError;
 use flate2::bufread::GzDecoder;
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -100,12 +99,12 @@ fn builder(path: &Path, file: &File, granularity: Granularity) -> Result<Builder
     let compression = Compression::of(&magic);
     if compression == Compression::None {
         let input = Input::part(name.clone(), file, compression, 0).map_err(failed)?;
-        return Ok(Builder::new(CaptureSource::of(input, VecDeque::new()), None, granularity));
+        return Ok(Builder::new(CaptureSource::of(input), None, granularity));
     }
     let borders = Borders::default();
     let members = Members::new(file, compression, borders.clone()).map_err(failed)?;
     let input = Input::part(name.clone(), members, Compression::None, 0).map_err(failed)?;
-    Ok(Builder::new(CaptureSource::of(input, VecDeque::new()), Some(borders), granularity))
+    Ok(Builder::new(CaptureSource::of(input), Some(borders), granularity))
 }
 
 /// Counts what is taken.

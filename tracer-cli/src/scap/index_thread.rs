@@ -10,7 +10,6 @@ use super::index_build::{Border, Borders, Builder, Collected, Granularity};
 use super::input::Input;
 use super::reader::CaptureSource;
 use crate::source::SourceError;
-use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -93,7 +92,7 @@ fn build(
     let frames = Frames { written, borders: borders.clone(), bytes: Vec::new(), at: 0, start: 0, end: 0 };
     let input = Input::part(name, frames, Compression::None, 0)
         .map_err(|cause| SourceError::Io { what: "the index".to_owned(), cause })?;
-    let source = CaptureSource::of(input, VecDeque::new());
+    let source = CaptureSource::of(input);
     Builder::new(source, Some(borders), Granularity::default()).run(&mut |record| {
         let bytes = record.to_bytes()?;
         records.send((record, bytes)).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))

@@ -210,7 +210,7 @@ impl IndexedCapture {
         let len = portion.end.map_or(u64::MAX, |end| end.saturating_sub(portion.offset));
         let input =
             Input::part(name.clone(), file.take(len), self.compression, portion.start).map_err(failed)?;
-        let mut source = CaptureSource::of(input, VecDeque::new());
+        let mut source = CaptureSource::of(input);
         match portion.checkpoint {
             None => {
                 inspector.begin_recording();

@@ -10,13 +10,12 @@ use super::input::Input;
 use super::{amend_event, fd_list, interface_list, machine, own_block, proc_list, user_list};
 use crate::event::{Event, EventBits};
 use crate::param_slots::ParamSlots;
-use crate::schema::{EventType, TypeSet};
+use crate::schema::{Class, EventType, TypeSet};
 use crate::source::{LookUp, Next, Source, SourceCounts, SourceError};
 use crate::state::State;
 use crate::state::amendment::Amendment;
-use std::collections::VecDeque;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 const BYTE_ORDER: u32 = 0x1A2B_3C4D;
@@ -30,12 +29,9 @@ const MAX_FDS: usize = 1 << 20;
 /// How long the next block is waited for before the caller may do something else.
 const IDLE: Duration = Duration::from_millis(100);
 
-/// One capture file or several, read one after the other.
+/// A capture file.
 pub struct CaptureSource {
     input: Input,
-    /// Files to be read after this one.
-    later: VecDeque<PathBuf>,
-    options: ReadOptions,
     slots: ParamSlots,
     unread: TypeSet,
     /// Length of the block that the event lent out is in.
@@ -68,34 +64,30 @@ enum Found {
     Amendment(Box<Amendment>),
     /// A section begins here.
     Section,
-    /// The next file begins.
-    Recording,
     /// Somebody is still writing the next block.
     NotYet,
     End,
 }
 
-impl CaptureSource {
-    /// Opens the first of `files`; `-` is standard input.
-    ///
-    /// # Errors
-    /// No file is named, or the first cannot be opened.
-    pub fn open(files: impl IntoIterator<Item = PathBuf>) -> Result<Self, SourceError> {
-        Self::open_with(files, ReadOptions::default())
-    }
+/// What a capture has next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ahead {
+    /// An event of this time.
+    Event(u64),
+    /// Something that has no time of its own and belongs to what follows.
+    Other,
+    /// Somebody is still writing it.
+    NotYet,
+    End,
+}
 
-    /// As [`CaptureSource::open`], with options.
+impl CaptureSource {
+    /// Opens a file; `-` is standard input.
     ///
     /// # Errors
-    /// As [`CaptureSource::open`].
-    pub fn open_with(
-        files: impl IntoIterator<Item = PathBuf>,
-        options: ReadOptions,
-    ) -> Result<Self, SourceError> {
-        let mut later: VecDeque<PathBuf> = files.into_iter().collect();
-        let first = later.pop_front().ok_or_else(|| SourceError::Failed("no file to read".to_owned()))?;
-        let input = open(&first, &later, &options)?;
-        Ok(Self { options, ..Self::of(input, later) })
+    /// It cannot be opened.
+    pub fn open(file: &Path, options: ReadOptions) -> Result<Self, SourceError> {
+        Ok(Self::of(Input::open(file, options)?))
     }
 
     /// Reads what `reader` gives, under this name in errors.
@@ -105,14 +97,12 @@ impl CaptureSource {
     pub fn of_reader(name: &str, reader: impl Read + Send + 'static) -> Result<Self, SourceError> {
         let input = Input::of(name.to_owned(), Box::new(reader))
             .map_err(|cause| SourceError::Io { what: name.to_owned(), cause })?;
-        Ok(Self::of(input, VecDeque::new()))
+        Ok(Self::of(input))
     }
 
-    pub(super) fn of(input: Input, later: VecDeque<PathBuf>) -> Self {
+    pub(super) fn of(input: Input) -> Self {
         Self {
             input,
-            later,
-            options: ReadOptions::default(),
             slots: ParamSlots::new(),
             unread: TypeSet::default(),
             lent: 0,
@@ -130,6 +120,12 @@ impl CaptureSource {
     pub(super) fn resume(&mut self, leading: bool, last_ts: u64) {
         self.leading = leading;
         self.last_ts = last_ts;
+    }
+
+    /// Other recordings have begun before this one: its notes at the start are part of their stream no more than
+    /// those of a later section.
+    pub(super) fn join(&mut self) {
+        self.is_joined = true;
     }
 
     /// As [`CaptureSource::resume`] has it.
@@ -156,6 +152,31 @@ impl CaptureSource {
         Ok(is_event.then(|| self.input.offset()))
     }
 
+    /// What comes next.
+    pub(super) fn peek(&mut self) -> Result<Ahead, CaptureError> {
+        let found = match self.ahead.take() {
+            Some(found) => found,
+            None => {
+                self.input.advance(std::mem::take(&mut self.lent));
+                self.find()?
+            }
+        };
+        let ahead = match &found {
+            Found::Event(parsed) if self.has_time(parsed) => Ahead::Event(parsed.ts),
+            Found::End => Ahead::End,
+            Found::NotYet => Ahead::NotYet,
+            _ => Ahead::Other,
+        };
+        self.ahead = Some(found);
+        Ok(ahead)
+    }
+
+    /// Whether the time of an event says when it was: notes about containers and users may have any.
+    fn has_time(&self, parsed: &Parsed) -> bool {
+        let is_note = parsed.ty.info().is_none_or(|info| info.class == Class::Meta);
+        !is_note || !self.leading && parsed.ts >= self.last_ts && parsed.ts < u64::MAX
+    }
+
     /// Place of the reader in what was decompressed.
     pub(super) fn offset(&self) -> u64 {
         self.input.offset()
@@ -174,11 +195,7 @@ impl CaptureSource {
                 Wait::Unfinished => None,
                 Wait::Over => self.header()?,
             };
-            let Some((kind, len)) = header else {
-                let Some(next) = self.later.pop_front() else { return Ok(Found::End) };
-                self.input = open(&next, &self.later, &self.options)?;
-                return Ok(Found::Recording);
-            };
+            let Some((kind, len)) = header else { return Ok(Found::End) };
             match kind {
                 Kind::Event(event) => {
                     let body = self.whole(kind, len)?;
@@ -455,11 +472,6 @@ impl CaptureSource {
     }
 }
 
-/// Only the last of several files is followed: the others are whole.
-fn open(file: &Path, later: &VecDeque<PathBuf>, options: &ReadOptions) -> Result<Input, CaptureError> {
-    Input::open(file, ReadOptions { follow: options.follow && later.is_empty(), ..options.clone() })
-}
-
 /// Recorders write what they know of containers and users as events before all others: they belong
 /// to the lists and nobody sees them.
 fn is_initial(ty: EventType) -> bool {
@@ -518,7 +530,6 @@ impl Source for CaptureSource {
             Found::Event(parsed) => Next::Event(self.lend(parsed)),
             Found::Amendment(amendment) => Next::Amendment(amendment),
             Found::Section => Next::Section,
-            Found::Recording => Next::Recording,
             Found::NotYet => Next::Idle,
             Found::End => Next::End,
         })

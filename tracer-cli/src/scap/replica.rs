@@ -19,7 +19,6 @@ use crate::state::inspector::Inspector;
 use crate::state::thread::{Thread, ThreadFlags};
 use crate::state::{Context, State};
 use rustc_hash::FxHashMap;
-use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// Ancestors looked at, and an end to loops.
@@ -45,12 +44,18 @@ impl Replica {
     /// The blocks are not whole.
     pub fn read(blocks: Vec<u8>, exit_only: bool) -> Result<Self, SourceError> {
         let mut reader = Inspector::default();
-        let mut source = CaptureSource::of(Input::of_bytes(blocks), VecDeque::new());
+        let mut source = CaptureSource::of(Input::of_bytes(blocks));
         source.load_state(&mut reader.state)?;
         while let Next::Event(note) = source.next()? {
             reader.apply(&note, &mut |_| None);
         }
         Ok(Self { reader, exit_only, ..Self::default() })
+    }
+
+    /// The state that the reader knows.
+    pub fn into_state(mut self) -> State {
+        self.reader.settle();
+        self.reader.state
     }
 
     /// Whether the reader knows a thread of this number.
@@ -66,12 +71,19 @@ impl Replica {
         let event = Event { bits: EventBits::empty(), pid: 0, ..*context.event };
         let mut binding = self.reader.apply(&event, &mut |_| None);
         let mut amendment = Amendment::default();
+        let hostname = &context.state.machine.hostname;
+        if self.reader.state.machine.hostname != *hostname {
+            amendment.hostname = Some(hostname.clone());
+        }
         self.mention(context);
         for i in 0..self.mentioned.len() {
-            let Some(thread) = self.mentioned.get(i).and_then(|tid| context.state.by_tid(*tid)) else {
-                continue;
-            };
-            self.compare_thread(context.state, thread, redaction, &mut amendment);
+            let Some(tid) = self.mentioned.get(i).copied() else { continue };
+            match context.state.by_tid(tid) {
+                Some(thread) => self.compare_thread(context.state, thread, redaction, &mut amendment),
+                // It ended, or is of another of several recordings.
+                None if self.knows(tid) => amendment.unknown.push(tid),
+                None => {}
+            }
         }
         if let Some(process) = context.process() {
             self.compare_fds(process, &mut amendment);

@@ -107,6 +107,8 @@ pub struct CaptureWriter {
     fill: Fill,
     /// What a reader of the present file knows, where that may be less than is known.
     replica: Option<Replica>,
+    /// It is of more than one recording.
+    is_united: bool,
     listed: Option<ThreadTest>,
     /// When a new file, or with a ring a new segment in memory, begins.
     rotation: Rotation,
@@ -169,6 +171,7 @@ impl CaptureWriter {
             written_at: Instant::now(),
             fill: Fill::default(),
             replica: None,
+            is_united: false,
             listed: None,
             redacted: Vec::new(),
             in_section: 0,
@@ -374,6 +377,14 @@ impl CaptureWriter {
 
     /// Writes the state and reads it as others will.
     fn begin_replica(&mut self, state: &State, ts: u64) -> io::Result<()> {
+        let mut united = None;
+        if self.is_united
+            && let Some(replica) = self.replica.take()
+        {
+            let known = united.insert(replica.into_state());
+            known.unite(state);
+        }
+        let state = united.as_ref().unwrap_or(state);
         let mut blocks = Vec::new();
         write_state::append(&mut blocks, state, ts, &self.options.redaction, &mut self.listed, |_| {
             Ok::<(), io::Error>(())
@@ -506,6 +517,12 @@ impl Sink for CaptureWriter {
 
     fn section(&mut self) {
         self.needs_state = true;
+        self.is_united = false;
+    }
+
+    fn joined(&mut self) {
+        self.needs_state = true;
+        self.is_united = true;
     }
 
     fn flush(&mut self) -> io::Result<()> {

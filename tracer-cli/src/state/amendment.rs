@@ -19,6 +19,10 @@ const SHOWN: ThreadFlags = ThreadFlags::FROM_CHILD.union(ThreadFlags::REAPER).co
 /// What is to be put right after an event.
 #[derive(Debug, Default)]
 pub struct Amendment {
+    /// Name of the machine.
+    pub hostname: Option<String>,
+    /// Threads that are not known.
+    pub unknown: Vec<i64>,
     pub threads: Vec<AmendedThread>,
     /// Process, number, and what it is; `None` when it is not open.
     pub fds: Vec<(i64, i64, Option<FdInfo>)>,
@@ -55,7 +59,9 @@ impl From<&Binding> for AmendedBinding {
 impl Amendment {
     /// Whether there is nothing to be put right.
     pub fn is_empty(&self) -> bool {
-        self.threads.is_empty()
+        self.hostname.is_none()
+            && self.unknown.is_empty()
+            && self.threads.is_empty()
             && self.fds.is_empty()
             && self.users.is_empty()
             && self.groups.is_empty()
@@ -64,6 +70,8 @@ impl Amendment {
 
     /// Adds what another one says.
     pub fn extend(&mut self, mut other: Amendment) {
+        self.hostname = other.hostname.or(self.hostname.take());
+        self.unknown.append(&mut other.unknown);
         self.threads.append(&mut other.threads);
         self.fds.append(&mut other.fds);
         self.users.append(&mut other.users);
@@ -73,6 +81,12 @@ impl Amendment {
 
     /// Puts right what is known after the event of thread `tid`; what ends with it is added to `deferred`.
     pub(super) fn apply(self, state: &mut State, tid: i64, binding: &mut Binding, deferred: &mut Deferred) {
+        if let Some(hostname) = self.hostname {
+            state.machine.hostname = hostname;
+        }
+        for tid in self.unknown {
+            state.remove(tid);
+        }
         for amended in self.threads {
             amended.apply(state);
         }

@@ -76,16 +76,26 @@ impl Inspector {
         }
     }
 
+    /// An inspector with the same limits that knows nothing yet.
+    pub fn another(&self) -> Self {
+        Self::new(self.limits)
+    }
+
     /// Fills the state with what the source knows before its next event.
     ///
     /// # Errors
     /// What the source says about a list that is damaged.
     pub fn load(&mut self, source: &mut dyn Source) -> Result<(), SourceError> {
         source.load_state(&mut self.state)?;
+        self.forget_unwanted();
+        Ok(())
+    }
+
+    /// Removes from a state that was just filled what is not kept.
+    pub fn forget_unwanted(&mut self) {
         if !self.limits.users {
             self.state.forget_users();
         }
-        Ok(())
     }
 
     /// Whether names of users and groups are kept.

@@ -25,6 +25,7 @@ mod step;
 mod tests;
 pub mod thread;
 pub mod tuple;
+mod unite;
 pub mod users;
 
 use crate::event::Event;

@@ -5,9 +5,8 @@ use crate::event::Event;
 use crate::fields::ExtractOptions;
 use crate::filter::Filter;
 use crate::pipeline::{Pipeline, Rules};
-use crate::scap::{CaptureSource, CaptureWriter, WriteOptions};
+use crate::scap::{self, CaptureWriter, ReadOptions, WriteOptions};
 use crate::sink::{Sink, Unshown};
-use crate::source::Source;
 use crate::state::Context;
 use crate::state::inspector::Inspector;
 use std::io;
@@ -65,11 +64,11 @@ fn writer(path: &Path, is_partial: bool, inputs: Vec<PathBuf>) -> Result<Capture
 pub(super) fn copy(files: &[PathBuf], recording: Recording, stop: &AtomicBool) -> anyhow::Result<u64> {
     let mut sink =
         writer(&recording.path, recording.filter.is_some(), files.to_vec()).map_err(anyhow::Error::msg)?;
-    let mut source = CaptureSource::open(files.iter().cloned())?;
+    let mut source = scap::open(files, &ReadOptions::default())?;
     let mut inspector = Inspector::default();
     source.load_state(&mut inspector.state)?;
     let rules = Rules { filter: recording.filter, window: recording.window, ..Rules::default() };
     let mut pipeline = Pipeline::new(rules);
-    pipeline.run(&mut source, &mut inspector, &mut sink, stop)?;
+    pipeline.run(source.as_mut(), &mut inspector, &mut sink, stop)?;
     Ok(pipeline.totals().passed)
 }

@@ -14,7 +14,7 @@ use crate::filter::Filter;
 use crate::live::procinfo::WithProcessTimes;
 use crate::live::{LiveOptions, LiveSource};
 use crate::pipeline::{Pipeline, Rules};
-use crate::scap::{CaptureSource, Found, IndexedCapture, PortionSource, ReadOptions};
+use crate::scap::{self, Found, IndexedCapture, PortionSource, ReadOptions};
 use crate::source::{Source, SourceCounts};
 use crate::state::inspector::Inspector;
 use crate::window::Window;
@@ -268,7 +268,7 @@ fn watch_files(
             None => {
                 gatherer.counts_bytes(Arc::clone(&read), total);
                 let options = ReadOptions { follow: false, progress: Some(read) };
-                Box::new(CaptureSource::open_with(files.iter().cloned(), options)?)
+                scap::open(files, &options)?
             }
         };
         let mut inspector = Inspector::default();

@@ -286,7 +286,7 @@ fn notes_at_the_start_of_a_later_section_are_no_part_of_the_stream() {
     let note = event_block(&event(0, EventType::CONTAINER_JSON_E.0, &[b"{}\0"]));
     let part = [section(), note, event_block(&close(1))].concat();
     let input = Input::of("test".to_owned(), Box::new(Cursor::new([part.clone(), part].concat()))).unwrap();
-    let mut source = CaptureSource::of(input, VecDeque::new());
+    let mut source = CaptureSource::of(input);
     source.load_state(&mut State::default()).unwrap();
     let mut early = Vec::new();
     loop {
@@ -304,7 +304,7 @@ fn notes_before_the_first_event_are_for_the_state_only() {
     let note = event(0, EventType::CONTAINER_JSON_E.0, &[b"{}\0"]);
     let file = [section(), event_block(&note), event_block(&close(1)), event_block(&note)].concat();
     let input = Input::of("test".to_owned(), Box::new(Cursor::new(file))).unwrap();
-    let mut source = CaptureSource::of(input, VecDeque::new());
+    let mut source = CaptureSource::of(input);
     source.load_state(&mut State::default()).unwrap();
     let mut hidden = Vec::new();
     while let Next::Event(event) = source.next().unwrap() {

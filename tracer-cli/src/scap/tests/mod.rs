@@ -2,12 +2,12 @@
 
 mod damaged;
 mod made;
+mod merged;
 
 use super::CaptureSource;
 use super::input::Input;
 use crate::source::{Next, Source};
 use crate::state::State;
-use std::collections::VecDeque;
 use std::io::Cursor;
 
 /// What came out of a file.
@@ -21,7 +21,7 @@ struct Read {
 /// Reads a file to its end or first fault.
 fn read(bytes: &[u8]) -> (Read, State) {
     let input = Input::of("test".to_owned(), Box::new(Cursor::new(bytes.to_vec()))).unwrap();
-    let mut source = CaptureSource::of(input, VecDeque::new());
+    let mut source = CaptureSource::of(input);
     let mut state = State::default();
     let mut out = Read::default();
     let error = loop {
@@ -43,7 +43,7 @@ fn read(bytes: &[u8]) -> (Read, State) {
                     break Some(e);
                 }
             }
-            Ok(Next::Idle | Next::Amendment(_) | Next::Resume) => {}
+            Ok(Next::Idle | Next::Amendment(_) | Next::Resume | Next::Joined) => {}
             Ok(Next::End) => break None,
             Err(e) => break Some(e),
         }
