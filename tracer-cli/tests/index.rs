@@ -13,7 +13,7 @@ use tracer::parallel::Work;
 use tracer::pipeline::{Pipeline, Rules};
 use tracer::scap::{
     self, CaptureSource, CaptureWriter, Codec, Found, Granularity, IndexedCapture, PortionSource,
-    WriteOptions,
+    ReadOptions, WriteOptions,
 };
 use tracer::source::Source;
 use tracer::state::inspector::Inspector;
@@ -64,7 +64,7 @@ fn indexed(capture: &Path, name: &str) -> (Scratch, Arc<IndexedCapture>) {
 fn rewrite(from: &Path, to: &Path, codec: Codec) {
     let options = WriteOptions { path: to.to_owned(), codec, overwrite: true, ..WriteOptions::default() };
     let mut writer = CaptureWriter::new(options).unwrap();
-    let mut source = CaptureSource::open([from.to_owned()]).unwrap();
+    let mut source = CaptureSource::open(from, ReadOptions::default()).unwrap();
     let mut inspector = Inspector::default();
     source.load_state(&mut inspector.state).unwrap();
     let mut pipeline = Pipeline::new(Rules::default());
@@ -130,7 +130,7 @@ fn compare(
     format: &Format,
 ) {
     let rules = rules(filter, window);
-    let whole = run(&mut CaptureSource::open([path.to_owned()]).unwrap(), rules.clone(), format);
+    let whole = run(&mut CaptureSource::open(path, ReadOptions::default()).unwrap(), rules.clone(), format);
     let portions = |split| {
         let may = |frame: &scap::Frame| rules.filter.as_ref().is_none_or(|filter| filter.may_match(frame));
         capture.portions(window.as_ref(), may, split)
