@@ -5,6 +5,7 @@ mod containers;
 mod index;
 mod live;
 mod read;
+mod ui;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ pub enum What {
     Read(read::Args),
     /// What the index of a capture is worth
     Index(index::Args),
+    /// Whether the full screen keeps up with floods and large captures (root)
+    Ui(ui::Args),
     /// How fast captures are written, and how large they are (root)
     Write(write::Args),
     /// What many containers cost the tracer (root)
@@ -34,6 +37,7 @@ pub fn run(root: &Path, what: &What) -> Result<()> {
         What::Live(args) => live::run(root, args),
         What::Read(args) => read::run(root, args),
         What::Index(args) => index::run(root, args),
+        What::Ui(args) => ui::run(root, args),
         What::Write(args) => write::run(root, args),
         What::Containers(args) => containers::run(root, args),
     }
@@ -55,4 +59,21 @@ fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Seconds of CPU time of a process so far.
+fn cpu(pid: u32) -> Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let rest = stat.rsplit_once(')').context("stat")?.1;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    let ticks = |i: usize| fields.get(i).and_then(|text| text.parse::<f64>().ok()).context("stat");
+    // Linux shows every program a hundred ticks per second.
+    Ok((ticks(11)? + ticks(12)?) / 100.0)
+}
+
+/// KiB of a process that are resident.
+fn memory(pid: u32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+    line.split_whitespace().next().and_then(|text| text.parse().ok()).context("VmRSS")
 }

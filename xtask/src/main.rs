@@ -4,6 +4,7 @@ mod bench;
 mod ebpf;
 mod golden;
 mod tables;
+mod terminal;
 
 use clap::{Parser, Subcommand};
 

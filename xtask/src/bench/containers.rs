@@ -111,10 +111,10 @@ fn measure(tracer: &Path, containers: Vec<Container>) -> Result<Figures> {
     };
     // What there is to look up is looked up.
     std::thread::sleep(Duration::from_secs(3));
-    let before = cpu(&tracer.0)?;
+    let before = super::cpu(tracer.0.id())?;
     std::thread::sleep(IDLE);
-    let used = cpu(&tracer.0)? - before;
-    let memory = memory(&tracer.0)?;
+    let used = super::cpu(tracer.0.id())? - before;
+    let memory = super::memory(tracer.0.id())?;
     let mut missing: BTreeSet<String> = (0..count).map(description).collect();
     drop(containers);
     while !missing.is_empty()
@@ -130,22 +130,6 @@ fn measure(tracer: &Path, containers: Vec<Container>) -> Result<Figures> {
 /// The names in the files of a container, as the tracer shows them.
 fn description(number: usize) -> String {
     format!("shop{number} localhost/shop:{number} pod{number}")
-}
-
-/// Seconds of CPU time so far.
-fn cpu(child: &Child) -> Result<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id()))?;
-    let rest = stat.rsplit_once(')').context("stat")?.1;
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    let ticks = |i: usize| fields.get(i).and_then(|text| text.parse::<f64>().ok()).context("stat");
-    // Linux shows every program a hundred ticks per second.
-    Ok((ticks(11)? + ticks(12)?) / 100.0)
-}
-
-fn memory(child: &Child) -> Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
-    line.split_whitespace().next().and_then(|text| text.parse().ok()).context("VmRSS")
 }
 
 /// Where control groups of version 2 are.
