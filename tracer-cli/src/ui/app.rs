@@ -1,9 +1,8 @@
 //! What is on the screen and what is to become of it. Keys and reports come in, orders and effects go out; nothing here
 //! touches a terminal or a source of events.
 
-use super::aggregate::{Row, Sample};
+use super::aggregate::Sample;
 use super::catalog::Catalog;
-use super::cell::{self, Cell};
 use super::drill::Level;
 use super::lines::LineMaker;
 use super::menu::Overlay;
@@ -314,6 +313,7 @@ impl App {
 
     /// Shows the text screen with what it says how to show.
     pub(super) fn read_on(&mut self, screen: TextScreen) {
+        self.level.is_chosen = true;
         let mode = screen.buffer_mode();
         let maker = match screen.about {
             About::Echo => LineMaker::data(mode),
@@ -335,13 +335,41 @@ impl App {
         }
     }
 
-    /// The events of the selected row.
-    fn selection_filter(&self) -> Result<Option<Filter>, String> {
-        let mut text = self.level.filter_text(&self.settings.filter);
-        let comparison = self.level.selected.as_deref().and_then(|name| self.level.comparison(name));
-        if let (Some(comparison), Kind::Table) = (comparison, self.level.view.kind) {
-            text = if text.is_empty() { comparison } else { format!("({text}) and ({comparison})") };
+    /// What only events of the selected row fulfil.
+    fn row_condition(&self) -> Option<String> {
+        let name = self.level.selected.as_deref().filter(|_| self.level.view.kind == Kind::Table)?;
+        self.level.comparison(name)
+    }
+
+    /// The filter of the events of the selected row.
+    fn selection_text(&self) -> String {
+        let text = self.level.filter_text(&self.settings.filter);
+        match self.row_condition() {
+            Some(condition) if text.is_empty() => condition,
+            Some(condition) => format!("({text}) and ({condition})"),
+            None => text,
         }
+    }
+
+    /// The filter of what is on the screen.
+    pub(super) fn filter_text(&self) -> String {
+        match self.screen {
+            Screen::Text(_) => self.selection_text(),
+            Screen::Table | Screen::Spectrogram(_) => self.level.filter_text(&self.settings.filter),
+        }
+    }
+
+    /// What was selected on the way to what is on the screen.
+    pub(super) fn selection(&self) -> String {
+        match (&self.screen, self.row_condition()) {
+            (Screen::Text(_), Some(row)) if self.level.path.is_empty() => row,
+            (Screen::Text(_), Some(row)) => format!("{} and {row}", self.level.selection()),
+            _ => self.level.selection(),
+        }
+    }
+
+    fn selection_filter(&self) -> Result<Option<Filter>, String> {
+        let text = self.selection_text();
         if text.trim().is_empty() {
             return Ok(None);
         }
@@ -372,6 +400,7 @@ impl App {
 
     /// Goes to another level; Backspace comes back.
     pub(super) fn go_to(&mut self, mut level: Level) {
+        self.level.is_chosen = true;
         self.remembered.sort(&mut level);
         let before = std::mem::replace(&mut self.level, level);
         self.stack.push(before);
@@ -442,116 +471,5 @@ impl App {
             // Of something that is no longer on the screen.
             _ => {}
         }
-    }
-
-    /// Sorts the rows anew and keeps the selected one selected.
-    pub(super) fn sort(&mut self) {
-        let (column, descending) = self.level.sort;
-        let find = self.level.find.to_lowercase();
-        let rows = &self.sample.rows;
-        self.order = (0..rows.len())
-            .filter(|at| find.is_empty() || rows.get(*at).is_some_and(|row| self.has_text(row, &find)))
-            .collect();
-        if self.level.view.kind != Kind::List {
-            let naming = self.level.layout.naming();
-            let cell = |row: usize, column: usize| rows.get(row).and_then(|row| row.cells.get(column));
-            self.order.sort_by(|a, b| {
-                let by_value = cell(*a, column).cmp(&cell(*b, column));
-                let by_value = if descending { by_value.reverse() } else { by_value };
-                // Rows with equal values keep their places from sample to sample.
-                let names = |row: usize| naming.iter().map(move |column| cell(row, *column));
-                by_value.then_with(|| names(*a).cmp(names(*b)))
-            });
-        }
-        self.keep_selection();
-    }
-
-    fn keep_selection(&mut self) {
-        if self.level.view.kind == Kind::List {
-            // New rows are scrolled into view.
-            if self.settings.live {
-                self.level.top = self.order.len().saturating_sub(self.size.page());
-            }
-            return;
-        }
-        match self.selected_index() {
-            Some(_) => {}
-            None => self.select(0),
-        }
-    }
-
-    /// The values that a row stands for.
-    fn name_of(&self, index: usize) -> Option<impl Iterator<Item = &Cell>> {
-        let row = self.sample.rows.get(*self.order.get(index)?)?;
-        Some(self.level.layout.naming().iter().filter_map(|column| row.cells.get(*column)))
-    }
-
-    /// The place of the selected row among those that are shown.
-    pub fn selected_index(&self) -> Option<usize> {
-        let selected = self.level.selected.as_ref()?;
-        (0..self.order.len()).find(|index| self.name_of(*index).is_some_and(|name| name.eq(selected)))
-    }
-
-    /// The selected row.
-    pub fn selected_row(&self) -> Option<&Row> {
-        self.sample.rows.get(*self.order.get(self.selected_index()?)?)
-    }
-
-    /// Selects a row by its place and scrolls it into view.
-    pub(super) fn select(&mut self, index: usize) {
-        let index = index.min(self.order.len().saturating_sub(1));
-        if self.level.view.kind == Kind::List {
-            let last = self.order.len().saturating_sub(self.size.page());
-            self.level.top = index.min(last);
-            return;
-        }
-        self.level.selected = self.name_of(index).map(|name| name.cloned().collect());
-        let page = self.size.page();
-        if index < self.level.top {
-            self.level.top = index;
-        } else if index >= self.level.top + page {
-            self.level.top = index + 1 - page;
-        }
-    }
-
-    /// The largest number in a column.
-    pub(super) fn largest(&self, column: usize) -> f64 {
-        let cells = self.sample.rows.iter().filter_map(|row| row.cells.get(column));
-        cells.map(Cell::as_f64).fold(0.0, f64::max)
-    }
-
-    /// Moves the selection.
-    pub(super) fn move_by(&mut self, by: isize) {
-        let at = match self.level.view.kind {
-            Kind::List => self.level.top,
-            _ => self.selected_index().unwrap_or(0),
-        };
-        self.select(at.saturating_add_signed(by));
-    }
-
-    /// Whether one of the shown cells has the text, which is in lower case.
-    pub(super) fn has_text(&self, row: &Row, text: &str) -> bool {
-        let columns = self.level.layout.columns.iter();
-        let mut shown = String::new();
-        columns.zip(&row.cells).filter(|(column, _)| column.is_shown).any(|(column, value)| {
-            shown.clear();
-            cell::write(value, &column.field, &mut shown);
-            shown.to_lowercase().contains(text)
-        })
-    }
-
-    /// Selects the next row after the selected one that has the text. `false`: there is none.
-    pub(super) fn search_rows(&mut self, from: usize) -> bool {
-        let needle = self.search.to_lowercase();
-        let count = self.order.len();
-        let has = |at: &usize| {
-            let row = self.order.get(*at).and_then(|row| self.sample.rows.get(*row));
-            row.is_some_and(|row| self.has_text(row, &needle))
-        };
-        let found = (from..count).chain(0..from.min(count)).find(has);
-        if let Some(at) = found {
-            self.select(at);
-        }
-        found.is_some()
     }
 }

@@ -2,14 +2,13 @@
 
 use super::app::{App, FOOT, HEAD, Screen, Size};
 use super::cell;
-use super::lines::Tone;
-use super::menu::{Menu, Overlay, Prompt, Purpose, SaveAs};
+use super::menu::{Menu, Overlay};
 use super::slider::Slider;
 use super::spectrogram::{RANGES, Spectrogram, range_start};
 use super::text_screen::{About, MODES, TextScreen};
 use super::theme::{Depth, Theme};
-use super::view::Kind;
-use super::{pages, table_screen};
+use super::wrap::end_of;
+use super::{foot, pages, table_screen};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -18,6 +17,9 @@ use std::time::Duration;
 
 /// Below this width there is no room for what things are called.
 const NARROW: u16 = 60;
+/// Powers of ten in a spectrogram, from 1 ns on, and the columns that the name of one takes.
+const DECADES: u32 = 11;
+const LABEL_WIDTH: u32 = 6;
 /// Events that are later than this are worth a word.
 const NOTICEABLE_LAG: Duration = Duration::from_secs(1);
 
@@ -50,28 +52,20 @@ pub fn draw(frame: &mut Frame<'_>, app: &mut App, theme: Theme) {
         Screen::Text(text) => draw_text(text, theme, body, buffer),
         Screen::Spectrogram(spectrogram) => draw_spectrogram(spectrogram, theme, body, buffer),
     }
-    let foot = Rect { y: area.bottom() - 1, height: 1, ..area };
-    draw_foot(app, theme, foot, buffer);
     if let Some(slider) = &app.slider {
         draw_slider(slider, app.slides, theme, Rect { y: area.bottom() - 2, height: 1, ..area }, buffer);
     }
     match &app.overlay {
         Some(Overlay::Menu(menu)) => draw_menu(app, menu, theme, body, buffer),
         Some(Overlay::Page { title, lines, top }) => draw_page(title, lines, *top, theme, body, buffer),
-        Some(Overlay::Prompt(prompt)) => {
-            let cursor = draw_prompt(prompt, theme, foot, buffer);
-            frame.set_cursor_position(cursor);
-        }
-        Some(Overlay::Confirm { command, .. }) => {
-            clear(buffer, foot);
-            let text = format!("Run «{command}»? [y/N] ");
-            buffer.set_stringn(foot.x, foot.y, text, usize::from(foot.width), theme.alarm());
-        }
-        None => {}
+        Some(Overlay::Prompt(_) | Overlay::Confirm { .. }) | None => {}
+    }
+    if let Some(cursor) = foot::draw(app, theme, area, buffer) {
+        frame.set_cursor_position(cursor);
     }
 }
 
-fn clear(buffer: &mut Buffer, area: Rect) {
+pub(super) fn clear(buffer: &mut Buffer, area: Rect) {
     for y in area.top()..area.bottom() {
         for x in area.left()..area.right() {
             if let Some(cell) = buffer.cell_mut(Position { x, y }) {
@@ -82,7 +76,7 @@ fn clear(buffer: &mut Buffer, area: Rect) {
 }
 
 /// Writes pieces after one another; returns where the next would begin.
-fn write(buffer: &mut Buffer, area: Rect, mut x: u16, pieces: &[(&str, Style)]) -> u16 {
+pub(super) fn write(buffer: &mut Buffer, area: Rect, mut x: u16, pieces: &[(&str, Style)]) -> u16 {
     for (text, style) in pieces {
         let left = usize::from(area.right().saturating_sub(x));
         (x, _) = buffer.set_stringn(x, area.y, text, left, *style);
@@ -96,8 +90,10 @@ fn draw_title(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
         Screen::Text(_) => "Events",
         _ => app.level.view.name.as_str(),
     };
-    let selection = app.level.selection();
     let (before, between) = if area.width < NARROW { ("", " · ") } else { ("Viewing: ", " For: ") };
+    let left = usize::from(area.width).saturating_sub([before, name, between].map(columns).iter().sum());
+    // The last steps say most.
+    let selection = end_of(&app.selection(), left);
     let pieces = [
         (before, theme.label()),
         (name, theme.title()),
@@ -110,6 +106,11 @@ fn draw_title(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
+/// Columns that a text takes, if all its characters are one wide.
+fn columns(text: &str) -> usize {
+    text.chars().count()
+}
+
 /// Writes over the right end of a line.
 fn write_right(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
     let width = text.chars().count() as u16 + 1;
@@ -119,41 +120,43 @@ fn write_right(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
     write(buffer, place, at, &[(" ", Style::new()), (text, style)]);
 }
 
-/// What is watched, and how far that is.
-fn source(app: &App) -> String {
-    let mut source = app.settings.source.clone();
-    let reading = &app.progress.reading;
-    let seconds = app.sample.span.as_secs_f64();
-    if app.settings.live && seconds > 0.0 {
-        source.push_str(" (");
-        cell::write_amount(app.sample.events as f64 / seconds, 0, &mut source);
-        source.push_str(" evts/s)");
-    }
-    if !app.settings.live {
-        source.push_str(&format!(" ({} evts, ", reading.events));
-        cell::write_duration(reading.last_ts.saturating_sub(reading.first_ts), &mut source);
-        match reading.share.filter(|_| !reading.is_over) {
-            _ if reading.is_stopped => source.push_str(", stopped"),
-            Some(share) => source.push_str(&format!(", {:.0}% read", (share * 100.0).min(100.0))),
-            None if !reading.is_over => source.push_str(", reading"),
-            None => {}
+/// What is watched, and how far that is. Long names of files leave room for the rest.
+fn source(app: &App, width: u16) -> String {
+    if app.settings.live {
+        let mut source = app.settings.source.clone();
+        let seconds = app.sample.span.as_secs_f64();
+        if seconds > 0.0 {
+            source.push_str(" (");
+            cell::write_amount(app.sample.events as f64 / seconds, 0, &mut source);
+            source.push_str(" evts/s)");
         }
-        source.push(')');
+        return source;
     }
+    let reading = &app.progress.reading;
+    let mut source = end_of(&app.settings.source, usize::from(width / 3));
+    source.push_str(&format!(" ({} evts, ", reading.events));
+    cell::write_duration(reading.last_ts.saturating_sub(reading.first_ts), &mut source);
+    match reading.share.filter(|_| !reading.is_over) {
+        _ if reading.is_stopped => source.push_str(", stopped"),
+        Some(share) => source.push_str(&format!(", {:.0}% read", (share * 100.0).min(100.0))),
+        None if !reading.is_over => source.push_str(", reading"),
+        None => {}
+    }
+    source.push(')');
     source
 }
 
 fn draw_source(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let area = Rect { y: area.y + 1, height: 1, ..area };
-    let source = source(app);
-    let filter = app.level.filter_text(&app.settings.filter);
+    let source = source(app, area.width);
+    let filter = app.filter_text();
     let filter = if filter.is_empty() { "none" } else { &filter };
     let (before, between) = if area.width < NARROW { ("", " · ") } else { ("Source: ", " Filter: ") };
     let pieces =
         [(before, theme.label()), (&source, Style::new()), (between, theme.label()), (filter, Style::new())];
     let end = write(buffer, area, area.x, &pieces);
-    if end >= area.right() {
-        write(buffer, area, area.right() - 1, &[("…", theme.label())]);
+    if usize::from(area.width) < pieces.iter().map(|(text, _)| columns(text)).sum() {
+        write(buffer, area, end.min(area.right()) - 1, &[("…", theme.label())]);
     }
     if let Some(warning) = warning(app) {
         write_right(buffer, area, &warning, theme.alarm());
@@ -204,14 +207,15 @@ fn draw_text(text: &TextScreen, theme: Theme, area: Rect, buffer: &mut Buffer) {
 fn draw_spectrogram(spectrogram: &Spectrogram, theme: Theme, area: Rect, buffer: &mut Buffer) {
     buffer.set_style(Rect { height: 1, ..area }, theme.heading());
     let width = u32::from(area.width).max(1);
+    // As many powers of ten as leave room for their names.
+    let step = (1..DECADES).find(|step| step * width / DECADES >= LABEL_WIDTH).unwrap_or(DECADES);
     let mut label = String::new();
-    for decade in 0..11u32 {
-        let range = decade * RANGES / 11 + 1;
+    for decade in (0..DECADES).step_by(step as usize) {
         label.clear();
-        cell::write_duration(range_start(range), &mut label);
-        let x = area.x + (decade * width / 11) as u16;
+        cell::write_duration(range_start(decade * RANGES / DECADES + 1), &mut label);
+        let x = area.x + (decade * width / DECADES) as u16;
         let text = format!("|{}", label.replace(".00", ""));
-        buffer.set_stringn(x, area.y, text, (width / 11) as usize, theme.heading());
+        buffer.set_stringn(x, area.y, text, usize::from(area.right() - x), theme.heading());
     }
     let peak = spectrogram.peak();
     if peak == 0 {
@@ -268,47 +272,19 @@ fn draw_slider(slider: &Slider, has_keys: bool, theme: Theme, area: Rect, buffer
             cell.set_char(LEVELS.get(level).copied().unwrap_or('█')).set_style(style);
         }
     }
-    let mut text = String::from(" +");
-    cell::write_duration(from - first, &mut text);
-    text.push_str(" … +");
-    cell::write_duration(to - first, &mut text);
-    text.push_str(if has_keys {
-        "  ←→ move  +- width  0 all  Enter keep  Esc all "
-    } else {
-        "  t to change "
-    });
-    if text.chars().count() + 10 < width {
+    let mut times = String::from(" +");
+    cell::write_duration(from - first, &mut times);
+    times.push_str(" … +");
+    cell::write_duration(to - first, &mut times);
+    times.push(' ');
+    let keys = if has_keys { " ←→ move  +- width  0 all  Enter keep  Esc all " } else { " t to change " };
+    let with_keys = format!("{times}{keys}");
+    // The middle of the line stays a picture.
+    let fits = |text: &String| columns(text) + 10 < width;
+    if let Some(text) = [with_keys, times].into_iter().find(fits) {
         // On the side where nothing is chosen.
         let is_left = left + right > width;
-        let at = if is_left { area.x } else { area.right() - text.chars().count() as u16 };
-        write(buffer, area, at, &[(&text, theme.label())]);
-    }
-}
-
-fn draw_foot(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    if let Some(message) = &app.message {
-        write(buffer, area, area.x, &[(message, theme.alarm())]);
-        return;
-    }
-    let mut x = area.x;
-    for key in pages::legend_keys(app) {
-        x = write(
-            buffer,
-            area,
-            x,
-            &[(key.name, theme.key()), (key.does, theme.legend()), (" ", Style::new())],
-        );
-    }
-    let (place, count) = match &app.screen {
-        Screen::Text(text) => (text.top + usize::from(!text.lines.is_empty()), text.lines.len()),
-        Screen::Spectrogram(_) => return,
-        Screen::Table if app.level.view.kind == Kind::List => (app.level.top + 1, app.order.len()),
-        Screen::Table => (app.selected_index().map_or(0, |at| at + 1), app.order.len()),
-    };
-    let percent = place * 100 / count.max(1);
-    let text = format!(" {place}/{count}({percent}%)");
-    let at = area.right().saturating_sub(text.len() as u16);
-    if at >= x {
+        let at = if is_left { area.x } else { area.right() - columns(&text) as u16 };
         write(buffer, area, at, &[(&text, theme.label())]);
     }
 }
@@ -317,6 +293,10 @@ fn draw_menu(app: &App, menu: &Menu, theme: Theme, area: Rect, buffer: &mut Buff
     let width = menu.width.min(area.width);
     let place = Rect { width, ..area };
     clear(buffer, place);
+    for y in place.top()..place.bottom() {
+        write(buffer, Rect { y, height: 1, ..place }, place.right() - 1, &[("│", theme.label())]);
+    }
+    let place = Rect { width: width - 1, ..place };
     let heading = Rect { height: 1, ..place };
     buffer.set_style(heading, theme.heading());
     write(buffer, heading, place.x, &[(menu.title, theme.heading())]);
@@ -326,7 +306,7 @@ fn draw_menu(app: &App, menu: &Menu, theme: Theme, area: Rect, buffer: &mut Buff
         let row = Rect { y: area.y + 1 + line as u16, height: 1, ..place };
         let style = if at == menu.selected { theme.selected() } else { Style::new() };
         buffer.set_style(row, style);
-        buffer.set_stringn(row.x, row.y, &entry.text, usize::from(width.saturating_sub(1)), style);
+        buffer.set_stringn(row.x, row.y, &entry.text, usize::from(row.width), style);
     }
     // Beside the views: what the highlighted one shows.
     let Some(super::menu::Choice::View(id)) = menu.chosen() else { return };
@@ -335,7 +315,7 @@ fn draw_menu(app: &App, menu: &Menu, theme: Theme, area: Rect, buffer: &mut Buff
         && area.width > width + 20
     {
         let beside = Rect { x: area.x + width, width: area.width - width, ..area };
-        draw_page(&view.name, &pages::legend_lines(&level), 0, theme, beside, buffer);
+        draw_page(&view.name, &pages::view_lines(&level), 0, theme, beside, buffer);
     }
 }
 
@@ -344,63 +324,10 @@ fn draw_page(title: &str, lines: &[String], top: usize, theme: Theme, area: Rect
     let heading = Rect { height: 1, ..area };
     buffer.set_style(heading, theme.heading());
     write(buffer, heading, area.x, &[(" ", theme.heading()), (title, theme.heading())]);
+    let shown = pages::fitted(lines, area.width);
     let height = usize::from(area.height.saturating_sub(1));
-    let text_width = usize::from(area.width.saturating_sub(2)).max(1);
-    let mut y = area.y + 1;
-    for line in lines.iter().skip(top).take(height) {
-        for part in wrapped(line, text_width) {
-            if y >= area.bottom() {
-                return;
-            }
-            buffer.set_stringn(area.x + 1, y, part, text_width, Style::new());
-            y += 1;
-        }
+    let top = top.min(shown.len().saturating_sub(height));
+    for (y, line) in (area.y + 1..area.bottom()).zip(shown.iter().skip(top)) {
+        buffer.set_stringn(area.x + 1, y, line, usize::from(area.width.saturating_sub(1)), Style::new());
     }
-}
-
-/// A line cut between words into parts of at most `width` characters.
-fn wrapped(line: &str, width: usize) -> Vec<String> {
-    if line.chars().count() <= width {
-        return vec![line.to_owned()];
-    }
-    let mut parts = vec![String::new()];
-    for word in line.split_inclusive(' ') {
-        let Some(last) = parts.last_mut() else { break };
-        if !last.is_empty() && last.chars().count() + word.trim_end().chars().count() > width {
-            parts.push(word.to_owned());
-        } else {
-            last.push_str(word);
-        }
-    }
-    parts
-}
-
-fn draw_prompt(prompt: &Prompt, theme: Theme, area: Rect, buffer: &mut Buffer) -> Position {
-    clear(buffer, area);
-    let hint = match (&prompt.fault, prompt.purpose) {
-        (Some(fault), _) => Some((format!("  {fault}"), theme.alarm())),
-        (None, Purpose::Filter) => {
-            Some(("  Enter: use it  F2: rows with a text  Esc: cancel".to_owned(), theme.label()))
-        }
-        (None, Purpose::Save(SaveAs::Table)) => {
-            Some(("  .csv .json: the table  .scap: the events of the selection".to_owned(), theme.label()))
-        }
-        (None, Purpose::Save(SaveAs::Text)) => {
-            Some(("  .scap: the events, otherwise the text".to_owned(), theme.label()))
-        }
-        (None, Purpose::Rows) => {
-            Some(("  Enter: keep  F2: filter events  Esc: all rows".to_owned(), theme.label()))
-        }
-        _ => None,
-    };
-    let x = write(buffer, area, area.x, &[(prompt.label(), theme.title())]);
-    let room = usize::from(area.right().saturating_sub(x)).saturating_sub(1);
-    // What is typed scrolls when it is longer than the line.
-    let skipped = prompt.cursor.saturating_sub(room);
-    let shown: String = prompt.text.chars().skip(skipped).collect();
-    let end = write(buffer, area, x, &[(&shown, theme.line(Tone::Plain))]);
-    if let Some((hint, style)) = hint {
-        write(buffer, area, end, &[(&hint, style)]);
-    }
-    Position { x: x + (prompt.cursor - skipped) as u16, y: area.y }
 }

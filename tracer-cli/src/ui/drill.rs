@@ -33,6 +33,8 @@ pub struct Level {
     pub sort: (usize, bool),
     /// The name of the selected row: a value for each of [`Layout::naming`].
     pub selected: Option<Vec<Cell>>,
+    /// Somebody chose that row: it stays selected wherever it goes. Otherwise it is the first one.
+    pub is_chosen: bool,
     /// First row on the screen, and columns scrolled to the left.
     pub top: usize,
     pub shift: usize,
@@ -71,6 +73,7 @@ impl Level {
             typed: None,
             sort,
             selected: None,
+            is_chosen: false,
             top: 0,
             shift: 0,
             find: String::new(),

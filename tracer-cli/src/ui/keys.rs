@@ -1,16 +1,12 @@
-//! What keys and the mouse do. The keys are those of csysdig; `j`, `k`, `g`, `G` and ctrl-d, ctrl-u move as in vi.
+//! What keys do on tables and texts. The keys are those of csysdig; `j`, `k`, `g`, `G` and ctrl-d, ctrl-u move as in vi.
 
-use super::app::{App, Effect, FOOT, HEAD, Screen};
+use super::app::{App, Effect, Screen};
 use super::menu::{Choice, Entry, Menu, Overlay, Prompt, Purpose, SaveAs};
-use super::pages;
-use super::text_screen::{About, MODES, TextScreen};
+use super::text_screen::{About, MODES};
 use super::view::Kind;
 use super::watch::Request;
-use super::{export, table_screen};
-use crate::filter::Filter;
-use crossterm::event::{
-    KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
-};
+use super::{export, pages};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 /// Columns that Left and Right scroll by.
 const SHIFT_STEP: usize = 4;
@@ -51,7 +47,7 @@ impl App {
             KeyCode::Char('f') if control => self.ask(Purpose::Search),
             KeyCode::F(3) | KeyCode::Char('/') => self.search_again(),
             KeyCode::Char('n') => self.search_next(),
-            KeyCode::F(7) => self.overlay = Some(pages::legend(&self.level)),
+            KeyCode::F(7) => self.overlay = Some(pages::about_view(&self.level)),
             KeyCode::Char('p') => {
                 self.paused = !self.paused;
             }
@@ -164,7 +160,7 @@ impl App {
         true
     }
 
-    fn run_action(&mut self, at: usize) {
+    pub(super) fn run_action(&mut self, at: usize) {
         if !self.settings.live {
             self.message = Some("actions work on the running system only, not on files".to_owned());
             return;
@@ -251,7 +247,7 @@ impl App {
         if self.search.is_empty() { self.ask(Purpose::Search) } else { self.search_next() }
     }
 
-    fn search_next(&mut self) {
+    pub(super) fn search_next(&mut self) {
         let page = self.size.page();
         let found = match &mut self.screen {
             Screen::Text(text) => text.search_next(page),
@@ -297,255 +293,6 @@ impl App {
             }
             KeyCode::Char('w') => self.ask_save(),
             _ => drop(self.common_key(key, control)),
-        }
-    }
-
-    fn key_in_overlay(&mut self, overlay: Overlay, key: KeyEvent, control: bool) {
-        match overlay {
-            Overlay::Menu(menu) => self.key_in_menu(menu, key),
-            Overlay::Prompt(prompt) => self.key_in_prompt(prompt, key, control),
-            Overlay::Confirm { command, wait } => {
-                if matches!(key.code, KeyCode::Char('y' | 'Y')) {
-                    self.effects.push(Effect::Run { command, wait });
-                }
-            }
-            Overlay::Page { title, lines, mut top } => {
-                let page = self.size.page();
-                let last = lines.len().saturating_sub(page);
-                match key.code {
-                    KeyCode::Up | KeyCode::Char('k') => top = top.saturating_sub(1),
-                    KeyCode::Down | KeyCode::Char('j') => top = (top + 1).min(last),
-                    KeyCode::PageUp => top = top.saturating_sub(page),
-                    KeyCode::PageDown | KeyCode::Char(' ') => top = (top + page).min(last),
-                    KeyCode::Home => top = 0,
-                    KeyCode::End => top = last,
-                    KeyCode::F(10) => self.quit = true,
-                    _ => return,
-                }
-                self.overlay = Some(Overlay::Page { title, lines, top });
-            }
-        }
-    }
-
-    fn key_in_menu(&mut self, mut menu: Menu, key: KeyEvent) {
-        let page = self.size.page() as isize;
-        match key.code {
-            KeyCode::Up | KeyCode::Char('k') => menu.move_by(-1),
-            KeyCode::Down | KeyCode::Char('j') => menu.move_by(1),
-            KeyCode::PageUp => menu.move_by(-page),
-            KeyCode::PageDown => menu.move_by(page),
-            KeyCode::Home => menu.move_by(isize::MIN),
-            KeyCode::End => menu.move_by(isize::MAX),
-            KeyCode::Enter => return self.choose(menu.chosen().cloned()),
-            KeyCode::F(10) => return self.quit = true,
-            KeyCode::Esc | KeyCode::Backspace | KeyCode::F(_) | KeyCode::Char('q') => return,
-            _ => {}
-        }
-        self.overlay = Some(Overlay::Menu(menu));
-    }
-
-    pub(super) fn choose(&mut self, choice: Option<Choice>) {
-        match choice {
-            Some(Choice::View(id)) if id != self.level.view.id => self.switch_view(&id),
-            Some(Choice::View(_)) | None => {}
-            Some(Choice::Sort(column)) => {
-                self.sort_by(column);
-            }
-            Some(Choice::Action(at)) => self.run_action(at),
-            Some(Choice::Mode(mode)) => {
-                if let Screen::Text(text) = &self.screen {
-                    let mut screen = TextScreen::new(text.about, self.settings.live);
-                    screen.mode = mode;
-                    self.remembered.keep_mode(screen.about, mode);
-                    screen.find.clone_from(&text.find);
-                    self.read_on(screen);
-                }
-            }
-        }
-    }
-
-    fn key_in_prompt(&mut self, mut prompt: Prompt, key: KeyEvent, control: bool) {
-        prompt.fault = None;
-        match key.code {
-            KeyCode::Esc => {
-                if prompt.purpose == Purpose::Rows {
-                    self.level.find.clear();
-                    self.sort();
-                }
-                return;
-            }
-            KeyCode::Enter | KeyCode::F(4) => return self.accept(prompt),
-            KeyCode::Char('f') if control => return self.accept(prompt),
-            KeyCode::F(2) => {
-                prompt = match prompt.purpose {
-                    Purpose::Filter => Prompt::new(Purpose::Rows, &self.level.find),
-                    Purpose::Rows => {
-                        Prompt::new(Purpose::Filter, &self.level.filter_text(&self.settings.filter))
-                    }
-                    _ => prompt,
-                };
-            }
-            KeyCode::F(3) => self.search_next(),
-            KeyCode::Char('u') if control => prompt.clear(),
-            KeyCode::Char('a') if control => prompt.move_by(isize::MIN),
-            KeyCode::Char('e') if control => prompt.move_by(isize::MAX),
-            KeyCode::Char(c) if !control => prompt.insert(c),
-            KeyCode::Backspace => prompt.backspace(),
-            KeyCode::Delete => prompt.delete(),
-            KeyCode::Left => prompt.move_by(-1),
-            KeyCode::Right => prompt.move_by(1),
-            KeyCode::Home => prompt.move_by(isize::MIN),
-            KeyCode::End => prompt.move_by(isize::MAX),
-            KeyCode::Up => self.move_by(-1),
-            KeyCode::Down => self.move_by(1),
-            _ => {}
-        }
-        self.while_typing(&prompt);
-        self.overlay = Some(Overlay::Prompt(prompt));
-    }
-
-    /// What already happens while the text is typed.
-    fn while_typing(&mut self, prompt: &Prompt) {
-        match prompt.purpose {
-            Purpose::Rows if self.level.find != prompt.text => {
-                self.level.find.clone_from(&prompt.text);
-                self.sort();
-            }
-            Purpose::Search if self.search != prompt.text => {
-                self.search.clone_from(&prompt.text);
-                let page = self.size.page();
-                match &mut self.screen {
-                    Screen::Text(text) => {
-                        text.find.clone_from(&prompt.text);
-                        text.search(text.found.unwrap_or(text.top), page);
-                    }
-                    _ if !prompt.text.is_empty() => {
-                        self.search_rows(self.selected_index().unwrap_or(0));
-                    }
-                    _ => {}
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn accept(&mut self, mut prompt: Prompt) {
-        match prompt.purpose {
-            Purpose::Rows | Purpose::Search => {}
-            Purpose::Filter => match Filter::compile(&prompt.text) {
-                Err(e) if !prompt.text.trim().is_empty() => {
-                    prompt.fault = Some(e.to_string());
-                    self.overlay = Some(Overlay::Prompt(prompt));
-                }
-                _ => {
-                    self.level.typed = Some(prompt.text);
-                    self.watch();
-                }
-            },
-            Purpose::Line => {
-                let page = self.size.page();
-                match (prompt.text.trim().parse(), &mut self.screen) {
-                    (Ok(number), Screen::Text(text)) => text.go_to(number, page),
-                    _ => self.message = Some("a line number is needed".to_owned()),
-                }
-            }
-            Purpose::Save(_) if prompt.text.trim().ends_with(".scap") => self.record(prompt.text.trim()),
-            Purpose::Save(_) => self.message = Some(export::save(self, prompt.text.trim())),
-        }
-    }
-
-    /// Text was pasted: it goes where one types.
-    pub fn paste(&mut self, text: &str) {
-        if let Some(Overlay::Prompt(mut prompt)) = self.overlay.take() {
-            text.chars().filter(|c| !c.is_control()).for_each(|c| prompt.insert(c));
-            self.while_typing(&prompt);
-            self.overlay = Some(Overlay::Prompt(prompt));
-        }
-    }
-
-    /// The mouse was moved or clicked.
-    pub fn mouse(&mut self, mouse: MouseEvent, double: bool) {
-        match mouse.kind {
-            MouseEventKind::ScrollUp => self.wheel(-3),
-            MouseEventKind::ScrollDown => self.wheel(3),
-            MouseEventKind::Down(MouseButton::Left) => self.click(mouse.column, mouse.row, double),
-            MouseEventKind::Drag(MouseButton::Left) => self.drag(mouse.column, mouse.row),
-            MouseEventKind::Up(MouseButton::Left) if self.overlay.is_none() => self.read_rectangle(),
-            _ => {}
-        }
-    }
-
-    fn drag(&mut self, column: u16, row: u16) {
-        let last = self.size.height.saturating_sub(FOOT + 1);
-        if let Screen::Spectrogram(spectrogram) = &mut self.screen
-            && let Some((_, to)) = &mut spectrogram.drag
-        {
-            *to = (column.min(self.size.width.saturating_sub(1)), row.clamp(HEAD, last.max(HEAD)));
-        }
-    }
-
-    fn wheel(&mut self, by: isize) {
-        let page = self.size.page();
-        match (&mut self.overlay, &mut self.screen) {
-            (Some(Overlay::Menu(menu)), _) => menu.move_by(by),
-            (Some(Overlay::Page { lines, top, .. }), _) => {
-                *top = top.saturating_add_signed(by).min(lines.len().saturating_sub(page));
-            }
-            (_, Screen::Text(text)) => text.scroll(by, page),
-            _ => self.move_by(by),
-        }
-    }
-
-    fn click(&mut self, column: u16, row: u16, double: bool) {
-        if row + 1 == self.size.height {
-            if let Some(key) = pages::legend_key_at(self, column) {
-                self.key(KeyEvent::new(key, KeyModifiers::NONE));
-            }
-            return;
-        }
-        if let Some(Overlay::Menu(menu)) = &mut self.overlay {
-            let at = usize::from(row.saturating_sub(HEAD));
-            if row >= HEAD && column < menu.width && at < menu.entries.len() {
-                menu.selected = at;
-                let choice = menu.chosen().cloned();
-                self.overlay = None;
-                self.choose(choice);
-            } else {
-                self.overlay = None;
-            }
-            return;
-        }
-        if self.overlay.is_some() {
-            return;
-        }
-        if row + 2 == self.size.height
-            && let Some(slider) = &mut self.slider
-        {
-            slider.place(f64::from(column) / f64::from(self.size.width.max(1)));
-            return self.watch_part();
-        }
-        if let Screen::Spectrogram(spectrogram) = &mut self.screen
-            && row >= HEAD
-        {
-            spectrogram.drag = Some(((column, row), (column, row)));
-        }
-        if !matches!(self.screen, Screen::Table) {
-            return;
-        }
-        if row == 1 {
-            self.key(KeyEvent::new(KeyCode::F(4), KeyModifiers::NONE));
-        } else if row + 1 == HEAD {
-            if let Some(at) = table_screen::column_at(self, column) {
-                self.sort_by(at);
-            }
-        } else if row >= HEAD {
-            let at = self.level.top + usize::from(row - HEAD);
-            if at < self.order.len() && self.level.view.kind == Kind::Table {
-                self.select(at);
-                if double {
-                    self.drill_down();
-                }
-            }
         }
     }
 }

@@ -14,16 +14,20 @@ mod draw;
 pub mod drill;
 pub mod event_loop;
 mod export;
+mod foot;
 mod gather;
 mod keys;
 pub mod lines;
 mod meaning;
 mod menu;
+mod mouse;
 mod observe;
+mod overlay_keys;
 mod pages;
 mod recorder;
 pub mod remembered;
 pub mod rows;
+mod selection;
 mod slider;
 mod span;
 mod spectrogram;
@@ -36,6 +40,7 @@ mod text_screen;
 pub mod theme;
 pub mod view;
 pub mod watch;
+mod wrap;
 
 use std::sync::atomic::AtomicBool;
 

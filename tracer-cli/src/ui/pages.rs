@@ -1,9 +1,10 @@
-//! Pages to read, and the last line: what the keys do.
+//! Pages to read, and what the last line says of the keys.
 
 use super::app::{App, Screen};
 use super::drill::Level;
 use super::menu::Overlay;
 use super::view::Kind;
+use super::wrap::wrapped;
 use crossterm::event::KeyCode;
 
 /// A key of the last line.
@@ -22,7 +23,7 @@ impl LegendKey {
 
     /// With the blank behind it.
     fn width(&self) -> usize {
-        self.name.len() + self.does.len() + 1
+        self.name.chars().count() + self.does.chars().count() + 1
     }
 }
 
@@ -63,18 +64,29 @@ const TEXT: [LegendKey; 8] = [
     LegendKey::new("q", "Quit", KeyCode::F(10), 0),
 ];
 
-/// Characters of the last line that are for the place in the table.
-const PLACE: usize = 12;
+const MENU: [LegendKey; 3] = [
+    LegendKey::new("Enter", "Choose", KeyCode::Enter, 0),
+    LegendKey::new("↑↓", "Select", KeyCode::Down, 1),
+    LegendKey::new("Esc", "Cancel", KeyCode::Esc, 0),
+];
+
+const PAGE: [LegendKey; 3] = [
+    LegendKey::new("↑", "Up", KeyCode::Up, 1),
+    LegendKey::new("↓", "Down", KeyCode::Down, 1),
+    LegendKey::new("Esc", "Close", KeyCode::Esc, 0),
+];
 
 /// The keys that the last line shows: as many as there is room for, the more important ones first.
 pub fn legend_keys(app: &App) -> Vec<&'static LegendKey> {
-    let all: &'static [LegendKey] = match (&app.screen, app.level.view.kind) {
-        (Screen::Text(_), _) => &TEXT,
-        (Screen::Table, Kind::Table) => &TABLE,
+    let all: &'static [LegendKey] = match (&app.overlay, &app.screen, app.level.view.kind) {
+        (Some(Overlay::Menu(_)), ..) => &MENU,
+        (Some(Overlay::Page { .. }), ..) => &PAGE,
+        (_, Screen::Text(_), _) => &TEXT,
+        (_, Screen::Table, Kind::Table) => &TABLE,
         _ => &LIST,
     };
     let mut keys: Vec<&LegendKey> = all.iter().collect();
-    let room = usize::from(app.size.width).saturating_sub(PLACE);
+    let room = usize::from(app.size.width).saturating_sub(position(app).len());
     while keys.iter().map(|key| key.width()).sum::<usize>() > room {
         let Some((least, _)) = keys.iter().enumerate().max_by_key(|(_, key)| key.rank) else { break };
         keys.remove(least);
@@ -91,6 +103,28 @@ pub fn legend_key_at(app: &App, column: u16) -> Option<KeyCode> {
     })
 }
 
+/// Where on the screen one is, for the end of the last line.
+pub fn position(app: &App) -> String {
+    let (place, count) = match (&app.overlay, &app.screen) {
+        (Some(Overlay::Menu(menu)), _) => (menu.selected + 1, menu.entries.len()),
+        (Some(Overlay::Page { lines, top, .. }), _) => {
+            let count = fitted(lines, app.size.width).len();
+            ((top + app.size.page()).min(count), count)
+        }
+        (Some(_), _) | (None, Screen::Spectrogram(_)) => return String::new(),
+        (None, Screen::Text(text)) => (text.top + 1, text.lines.len()),
+        (None, Screen::Table) if app.level.view.kind == Kind::List => (app.level.top + 1, app.order.len()),
+        (None, Screen::Table) => (app.selected_index().map_or(0, |at| at + 1), app.order.len()),
+    };
+    let place = place.min(count);
+    format!(" {place}/{count}({}%)", place * 100 / count.max(1))
+}
+
+/// The lines of a page on a screen of this width.
+pub fn fitted(lines: &[String], width: u16) -> Vec<String> {
+    wrapped(lines.iter().map(String::as_str), usize::from(width.saturating_sub(2)).max(1))
+}
+
 /// F1.
 pub fn help(app: &App) -> Overlay {
     let text = match app.screen {
@@ -101,12 +135,12 @@ pub fn help(app: &App) -> Overlay {
 }
 
 /// F7: what the view and its columns tell.
-pub fn legend(level: &Level) -> Overlay {
-    Overlay::Page { title: level.view.name.clone(), lines: legend_lines(level), top: 0 }
+pub fn about_view(level: &Level) -> Overlay {
+    Overlay::Page { title: level.view.name.clone(), lines: view_lines(level), top: 0 }
 }
 
-/// The lines of [`legend`].
-pub fn legend_lines(level: &Level) -> Vec<String> {
+/// The lines of [`about_view`].
+pub fn view_lines(level: &Level) -> Vec<String> {
     let view = &level.view;
     let mut lines = vec![view.description.clone(), String::new()];
     for tip in &view.tips {
@@ -131,52 +165,56 @@ pub fn legend_lines(level: &Level) -> Vec<String> {
 }
 
 const HELP_TABLE: &str = "\
-A view shows what happens as a table: processes, files, connections, errors and many more.
-Choose one with F2. Enter looks at the selected row through the next view, Backspace comes
+A view shows what happens as a table: processes, files, connections, errors and many more. \
+Choose one with F2. Enter looks at the selected row through the next view, Backspace comes \
 back. Each step narrows the filter, which the second line shows.
 
-  Up Down PgUp PgDn Home End   move the selection           (also j k g G, ctrl-d ctrl-u)
-  Left Right                   scroll the columns
-  Enter                        drill down into the selected row
-  Backspace                    back to where you came from
-  F1  ? h                      this help
-  F2                           choose a view for the same selection
-  F4  \\                        filter: type a filter for events; F2 there: only rows with a text
-  F5  e                        what the selection reads and writes
-  F6  d                        the events of the selection
-  F7                           what the view and its columns tell
-  F8                           commands for the selected row; their keys work here, too
-  F9  >                        sort by a column; the same one again turns the order
-  shift 1 … 9  ! @ # $ % …     sort by the first … ninth column
-  F12, shift F12               how long calls take: all, those on files
-  ctrl-f  /                    search; F3 or n: next
-  p                            pause, go on
-  c  Delete                    clear a list
-  w                            save: NAME.csv or NAME.json the table, NAME.scap the events of
-                               the selection as a capture (live until w is pressed again)
-  t                            on files: choose the part of the time to look at, with Left, Right,
-                               + and - (closer, wider), 0 (all); Enter keeps it, Esc forgets it
-  Esc                          on files: stop reading
-  ctrl-l                       draw the screen anew
-  F10  q                       quit
+  Up Down PgUp PgDn    move the selection (also j k, ctrl-d ctrl-u)
+  Home End             to the first or last row (also g G)
+  Left Right           scroll the columns
+  Enter                drill down into the selected row
+  Backspace            back to where you came from
+  F1  ? h              this help
+  F2                   choose a view for the same selection
+  F4  \\                type a filter for events; F2 there: only rows with a text
+  F5  e                what the selection reads and writes
+  F6  d                the events of the selection
+  F7                   what the view and its columns tell
+  F8                   commands for the selected row; their keys work here, too
+  F9  >                sort by a column; the same one again turns the order
+  shift 1 … 9          sort by the first … ninth column
+  F12, shift F12       how long calls take: all, those on files
+  ctrl-f  /            search; F3 or n: next
+  p                    pause, go on
+  c  Delete            clear a list
+  w                    save: NAME.csv or NAME.json the table, NAME.scap the events of the selection as \
+a capture (live until w is pressed again)
+  t                    on files: choose the part of the time to look at, with Left, Right, + and - \
+(closer, wider), 0 (all); Enter keeps it, Esc forgets it
+  Esc                  on files: stop reading
+  ctrl-l               draw the screen anew
+  ctrl-z               stop; fg of the shell goes on
+  F10  q               quit
 
-The mouse selects rows, sorts by the heading that is clicked, opens a row that is
-double-clicked, and presses the keys of the last line. A rectangle of a spectrogram that is
+The mouse selects rows, sorts by the heading that is clicked, opens a row that is \
+double-clicked, and presses the keys of the last line. A rectangle of a spectrogram that is \
 selected with it shows the calls in it.
 
-Amounts are in units of 1024 (K, M, G); columns named /S and BPS are by second.
+Amounts are in units of 1024 (K, M, G); columns named /S and BPS are by second. \
 A key of a view's action comes before the same key of this list.";
 
 const HELP_TEXT: &str = "\
-  Up Down PgUp PgDn Home End   scroll                       (also j k g G, ctrl-d ctrl-u)
-  Left Right                   scroll sideways
-  F2                           choose how data is shown: text, hexadecimal …
-  ctrl-f  /                    search; F3 or n: next
-  ctrl-g                       go to a line
-  p                            pause, go on
-  c                            clear
-  w                            save to a file
-  Backspace  Esc               back to the table
-  F10  q                       quit
+What is read and written, or the events. New lines are scrolled into view while the last line is \
+on the screen.
 
-New lines are scrolled into view while the last line is on the screen.";
+  Up Down PgUp PgDn    scroll (also j k, ctrl-d ctrl-u)
+  Home End             to the first or last line (also g G)
+  Left Right           scroll sideways
+  F2                   choose how data is shown: text, hexadecimal …
+  ctrl-f  /            search; F3 or n: next
+  ctrl-g               go to a line
+  p                    pause, go on
+  c                    clear
+  w                    save to a file
+  Backspace  Esc       back to the table
+  F10  q               quit";

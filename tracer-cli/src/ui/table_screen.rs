@@ -28,6 +28,10 @@ pub(super) struct Place {
 pub struct Widths(Vec<u16>);
 
 impl Widths {
+    fn of(&self, column: usize) -> u16 {
+        self.0.get(column).copied().unwrap_or(0)
+    }
+
     /// Looks at the rows that are going to be drawn.
     pub fn see(&mut self, app: &App) {
         let columns = &app.level.layout.columns;
@@ -55,45 +59,84 @@ fn has_arrow(app: &App, index: usize) -> bool {
     app.level.sort.0 == index && app.level.view.kind != Kind::List
 }
 
-/// Where the columns are. Numbers have the room that they need; texts have that, too, if it is not more than the view
-/// says or if there is room for all columns. A text in the last column, and those of width 0, take what is left.
+/// What the last column of a table has at least, if it is a text, on a screen of this width.
+const fn least(width: u16) -> u16 {
+    if width < 60 { width / 3 } else { 7 }
+}
+
+/// A column, with its index in the layout.
+type Indexed<'a> = (usize, &'a LayoutColumn);
+
+/// Whether the column takes what is left of the line.
+fn takes_rest(columns: &[Indexed<'_>], (index, column): &Indexed<'_>) -> bool {
+    let is_last = columns.last().is_some_and(|(last, _)| last == index);
+    column.width == 0 || (is_last && !is_right(column))
+}
+
+/// What a column has of a line that is not longer than needed, with the blank that separates it from the next. Numbers
+/// have what they need; texts that, too, if it is not more than the view says.
+fn own(app: &App, (index, column): &Indexed<'_>) -> u16 {
+    let limit = u16::try_from(column.width).unwrap_or(u16::MAX);
+    let most = if is_right(column) { u16::MAX } else { limit };
+    let need = if column.is_bar { limit } else { app.widths.of(*index).saturating_add(1) };
+    need.min(most.max(unicode_length(&column.heading) as u16 + 1))
+}
+
+/// The columns for a screen of this width, of those from the first one that is not scrolled away on. Where they do not
+/// fit, the last one, the command line in most views, matters more than those before it, names of containers matter more
+/// yet, and the one that sorts matters most.
+fn fitting(app: &App, width: u16) -> Vec<Indexed<'_>> {
+    let columns = app.level.layout.columns.iter().enumerate();
+    let mut columns: Vec<Indexed<'_>> = columns.filter(|(_, column)| column.is_shown).collect();
+    let scrolled = (app.level.shift / 4).min(columns.len().saturating_sub(1));
+    columns.drain(..scrolled);
+    loop {
+        let Some((last, before)) = columns.split_last() else { return columns };
+        let needed = match () {
+            () if last.1.is_bar => 0,
+            () if is_right(last.1) => own(app, last),
+            () => least(width).min(app.widths.of(last.0)),
+        };
+        let total = before.iter().fold(needed, |sum, column| sum.saturating_add(own(app, column)));
+        if total <= width {
+            return columns;
+        }
+        let sorts = |(index, _): &&Indexed<'_>| *index == app.level.sort.0;
+        let has_name = |(_, column): &&Indexed<'_>| column.field.field.name.starts_with("container.");
+        let mut before = before.iter().skip(1);
+        let spare = before.clone().rposition(|column| !sorts(&column) && !has_name(&column));
+        match spare.or_else(|| before.rposition(|column| !sorts(&column))) {
+            Some(spare) => drop(columns.remove(spare + 1)),
+            None => return columns,
+        }
+    }
+}
+
+/// Where the columns are. What is left of the line is for texts that need more than the view says, and then for the last
+/// column, if it is a text, and those of width 0.
 pub(super) fn places(app: &App, width: u16) -> Vec<Place> {
-    let columns: Vec<(usize, &LayoutColumn)> =
-        app.level.layout.columns.iter().enumerate().filter(|(_, column)| column.is_shown).collect();
-    let last = columns.len().saturating_sub(1);
-    let skipped = (app.level.shift / 4).min(last);
-    let takes_rest =
-        |nth: usize, column: &LayoutColumn| column.width == 0 || (nth == last && !is_right(column));
-    let need = |index: usize| app.widths.0.get(index).copied().unwrap_or(0);
-    let limit = |column: &LayoutColumn| u16::try_from(column.width).unwrap_or(u16::MAX);
-    // With the blank that separates a column from the next.
-    let own = |index: usize, column: &LayoutColumn| {
-        let most = if is_right(column) { u16::MAX } else { limit(column) };
-        let need = if column.is_bar { limit(column) } else { need(index).saturating_add(1) };
-        need.min(most.max(unicode_length(&column.heading) as u16 + 1))
-    };
-    let seen = || columns.iter().enumerate().skip(skipped);
-    let wanted = seen().fold(0u16, |sum, (nth, (index, column))| {
-        sum.saturating_add(if takes_rest(nth, column) { need(*index) } else { own(*index, column) })
+    let columns = fitting(app, width);
+    let wanted = columns.iter().fold(0u16, |sum, column| {
+        let rest = takes_rest(&columns, column);
+        sum.saturating_add(if rest { app.widths.of(column.0) } else { own(app, column) })
     });
     let mut spare = width.saturating_sub(wanted);
     let mut x = 0u16;
     let mut places = Vec::with_capacity(columns.len());
-    for (nth, (index, column)) in seen() {
+    for column in &columns {
         let left = width.saturating_sub(x);
         if left == 0 {
             break;
         }
-        let width = match takes_rest(nth, column) {
-            true => left,
-            false => {
-                let own = own(*index, column);
-                let more = need(*index).saturating_add(1).saturating_sub(own).min(spare);
-                spare -= more;
-                (own + more).min(left)
-            }
+        let width = if takes_rest(&columns, column) {
+            left
+        } else {
+            let own = own(app, column);
+            let more = app.widths.of(column.0).saturating_add(1).saturating_sub(own).min(spare);
+            spare -= more;
+            (own + more).min(left)
         };
-        places.push(Place { index: *index, x, width, is_right: is_right(column) });
+        places.push(Place { index: column.0, x, width, is_right: is_right(column.1) });
         x = x.saturating_add(width);
     }
     places

@@ -128,7 +128,7 @@ fn events_and_data_of_a_row_are_read_and_searched() {
     press(&mut app, KeyCode::F(6));
     let mut terminal = terminal(80, 24);
     let lines = screen(&mut terminal, &mut app);
-    assert!(lines[0].starts_with("Viewing: Events For: whole machine"), "{}", lines[0]);
+    assert!(lines[0].starts_with("Viewing: Events For: proc.pid=50"), "{}", lines[0]);
     press(&mut app, KeyCode::Char('/'));
     "line 77".chars().for_each(|c| press(&mut app, KeyCode::Char(c)));
     press(&mut app, KeyCode::Enter);
