@@ -12,13 +12,12 @@ local STEP = math.log(1.6)
 local SHADES = { " ", "░", "▒", "░" }
 
 -- Defines the callbacks of a chisel. `refresh_ms` is the interval when none is given, `filter` and `field` choose what
--- is counted, `place(value, width, interval_ns)` gives its place from 1, or nil; `labels(width, interval_ns)` gives
--- the line below.
-return function(refresh_ms, filter, field, place, labels)
+-- is counted, `bounds(width, interval_ns)` gives the least value of each place, and what values are taken modulo;
+-- `labels(width, interval_ns)` gives the line below.
+return function(refresh_ms, filter, field, bounds, labels)
   local interval = refresh_ms * ONE_MS_IN_NS
-  local counted
+  local counter
   local width = 80
-  local counts = {}
 
   function on_set_arg(name, value)
     interval = parse_numeric_input(value, name) * ONE_MS_IN_NS
@@ -33,22 +32,13 @@ return function(refresh_ms, filter, field, place, labels)
     local columns = sysdig.get_terminal_info().width
     width = columns > 0 and columns or width
     chisel.set_filter(filter)
-    counted = chisel.request_field(field)
+    counter = chisel.count(field, bounds(width, interval))
     terminal.hidecursor()
     return true
   end
 
   function on_capture_start()
     chisel.set_interval_ns(interval)
-    return true
-  end
-
-  function on_event()
-    local value = evt.field(counted)
-    local at = value and place(value, width, interval)
-    if at then
-      counts[at] = (counts[at] or 0) + 1
-    end
     return true
   end
 
@@ -66,6 +56,7 @@ return function(refresh_ms, filter, field, place, labels)
   end
 
   function on_interval()
+    local counts = counter:take()
     terminal.moveup(1)
     for at = 1, width do
       if counts[at] then
@@ -75,9 +66,8 @@ return function(refresh_ms, filter, field, place, labels)
         io.write(" ")
       end
     end
-    local line = labels(width, interval)
+    local line = labels(width, interval):sub(1, width)
     io.write(terminal.reset, "\n", line, string.rep(" ", width - #line), "\n")
-    counts = {}
     return true
   end
 

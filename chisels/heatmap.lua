@@ -7,11 +7,10 @@ args = {
 }
 
 require "common"
+local decades = require "decades"
 local terminal = require "ansiterminal"
 terminal.enable_color(true)
 
--- Powers of ten from 1 ns on.
-local DECADES = 11
 -- Calls by second that are as bright as it gets.
 local BRIGHTEST = 10000
 -- Of a picture: places in a row, pixels of a place, and the last rows that are kept.
@@ -21,9 +20,8 @@ local PLACES, PIXELS_WIDE, PIXELS_HIGH, MAX_ROWS = 220, 4, 6, 2000
 local STOPS = { { 0, 0, 4 }, { 60, 15, 110 }, { 140, 40, 130 }, { 220, 70, 100 }, { 250, 150, 90 }, { 252, 250, 190 } }
 
 local output, interval = nil, 500 * ONE_MS_IN_NS
-local latency
+local counter
 local width = PLACES
-local counts = {}
 local rows, row_count = {}, 0
 
 function on_set_arg(name, value)
@@ -49,19 +47,10 @@ function on_init()
     width = columns > 0 and columns or 80
     terminal.hidecursor()
   end
-  latency = chisel.request_field("evt.latency")
   chisel.set_filter("evt.dir=<")
+  counter = chisel.count("evt.latency", decades.bounds(width))
   chisel.set_interval_ns(interval)
   return true
-end
-
-function on_event()
-  local value = evt.field(latency)
-  if value and value > 0 then
-    local at = math.min(math.floor(math.log10(value) * width / DECADES), width - 1) + 1
-    counts[at] = (counts[at] or 0) + 1
-  end
-  return false
 end
 
 -- The colour of so many calls in an interval: black for none, and each power of ten brighter than the one before.
@@ -79,27 +68,23 @@ local function color(count)
   return mixed(1), mixed(2), mixed(3)
 end
 
-local function draw()
+local function draw(counts)
   local cells = {}
   for at = 1, width do
     cells[at] = string.format("\27[48;2;%d;%d;%dm ", color(counts[at]))
   end
-  local labels = ""
-  for decade = 0, DECADES - 1 do
-    labels = labels .. string.rep(" ", math.ceil(decade * width / DECADES) - #labels) .. "|" .. format_time_interval(10 ^ decade)
-  end
   terminal.moveup(1)
-  io.write(table.concat(cells), terminal.reset, "\n", extend_string(labels, width), "\n")
+  io.write(table.concat(cells), terminal.reset, "\n", extend_string(decades.labels(width), width), "\n")
 end
 
 function on_interval()
+  local counts = counter:take()
   if output then
     row_count = row_count + 1
     rows[row_count % MAX_ROWS] = counts
   else
-    draw()
+    draw(counts)
   end
-  counts = {}
   return true
 end
 
@@ -116,7 +101,7 @@ end
 local function png(kept)
   local scale = {}
   for at = 1, PLACES do
-    local begins = math.floor((at - 1) * DECADES / PLACES) ~= math.floor((at - 2) * DECADES / PLACES)
+    local begins = math.floor((at - 1) * decades.COUNT / PLACES) ~= math.floor((at - 2) * decades.COUNT / PLACES)
     scale[at] = (begins and "\255\255\255" or "\0\0\0") .. string.rep("\0\0\0", PIXELS_WIDE - 1)
   end
   local lines = { string.rep(table.concat(scale), PIXELS_HIGH) }
@@ -135,8 +120,8 @@ local function svg(kept)
   local height = #kept * PIXELS_HIGH
   local out = { string.format('<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="monospace" font-size="10">',
     PLACES * PIXELS_WIDE + 2 * left, height + top + 10), '<rect width="100%" height="100%" fill="black"/>' }
-  for decade = 0, DECADES - 1 do
-    local x = left + decade * PLACES * PIXELS_WIDE / DECADES
+  for decade = 0, decades.COUNT - 1 do
+    local x = left + decade * PLACES * PIXELS_WIDE / decades.COUNT
     out[#out + 1] = string.format('<text x="%d" y="14" fill="white">|%s</text>', x, format_time_interval(10 ^ decade))
   end
   for at, row in ipairs(kept) do

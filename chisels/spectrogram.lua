@@ -5,22 +5,11 @@ args = {
   { name = "refresh_time", description = "Milliseconds of an interval [default: 500].", argtype = "int", optional = true },
 }
 
--- Powers of ten from 1 ns on.
-local DECADES = 11
+local decades = require "decades"
 
-local function place(latency, width)
-  if latency <= 0 then
-    return nil
-  end
-  return math.floor(math.min(math.log10(latency), DECADES) * width / DECADES) + 1
-end
-
-local function labels(width)
-  local line = ""
-  for decade = 0, DECADES - 1 do
-    line = line .. string.rep(" ", math.ceil(decade * width / DECADES) - #line) .. "|" .. format_time_interval(10 ^ decade)
-  end
-  return line:sub(1, width)
-end
-
-require "heat_screen"(500, "evt.dir=<", "evt.latency", place, labels)
+require "heat_screen"(500, "evt.dir=<", "evt.latency", function(width)
+  local bounds = decades.bounds(width)
+  -- What takes longer than the scale has no place on it.
+  bounds[width + 1] = decades.LONGEST
+  return bounds
+end, decades.labels)

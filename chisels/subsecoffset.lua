@@ -7,8 +7,17 @@ args = {
 
 local LABELS = 10
 
-local function place(time, width, interval)
-  return math.floor(time % interval / interval * width) + 1
+-- The least offsets, whole ns, that have the places 1 to `width`.
+local function bounds(width, interval)
+  local offsets = {}
+  for at = 1, width do
+    local offset = math.max(math.floor((at - 1) * interval / width) - 1, 0)
+    while math.floor(offset / interval * width) + 1 < at do
+      offset = offset + 1
+    end
+    offsets[at] = offset
+  end
+  return offsets, interval
 end
 
 local function labels(width, interval)
@@ -17,7 +26,7 @@ local function labels(width, interval)
     line = line .. string.rep(" ", math.ceil(at * width / LABELS) - #line) .. "|"
       .. math.floor(at * interval / LABELS / 1000000) .. "ms"
   end
-  return line:sub(1, width)
+  return line
 end
 
-require "heat_screen"(1000, "evt.dir=>", "evt.rawtime", place, labels)
+require "heat_screen"(1000, "evt.dir=>", "evt.rawtime", bounds, labels)

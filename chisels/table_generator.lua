@@ -14,5 +14,5 @@ args = {
   { name = "valuedesc", description = "the title of its column", argtype = "string" },
   { name = "filter", description = "which events count; empty for all", argtype = "string" },
   { name = "top_number", description = "how many rows are shown; 0 for all", argtype = "string" },
-  { name = "value_units", description = "bytes, time, timepct or none", argtype = "string" },
+  { name = "value_units", description = "bytes, time, timepct, cpu (percents of a second) or none", argtype = "string" },
 }

@@ -3,4 +3,7 @@ short_description = "Top containers by CPU usage"
 category = "CPU Usage"
 args = {}
 
-require "cpu_table"({ "container.name" }, { "container.name" })
+function on_init()
+  chisel.exec("table_generator", "container.name", "container.name", "thread.cpu", "CPU%", "evt.type=procinfo", "10", "cpu")
+  return true
+end

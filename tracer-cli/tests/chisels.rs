@@ -193,6 +193,19 @@ fn a_wrong_filter() {
 }
 
 #[test]
+fn what_is_remembered_is_limited() {
+    let bad = "function on_init()
+          local names = {}
+          for i = 1, 100000 do names[i] = 'evt.num' end
+          chisel.remember('evt.num', names, 'evt.num>0')
+          return true
+        end";
+    stops_alone("remember", bad, "takes too much memory (event ");
+    let bad = "function on_init() chisel.count('evt.num', { 2, 1 }) return true end";
+    cannot_begin("count", bad, "the bounds of a counter ascend", 1);
+}
+
+#[test]
 fn files_that_are_no_chisels() {
     let folder = Folder::new("module", "args = nil");
     let output = run(&folder.0, &["-c", "bad"]);

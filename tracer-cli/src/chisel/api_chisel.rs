@@ -1,12 +1,15 @@
 //! The `chisel` table: what a chisel asks of the engine for itself.
 
+use super::counter::{self, Counter};
+use super::last_values::{self, LastValues};
 use super::requests::{Interval, LineFormat, Requests, Run};
-use crate::fields;
+use crate::fields::{self, FieldRef};
 use crate::filter::Filter;
 use crate::output::json::JsonObject;
 use crate::output::template::Template;
 use bstr::BString;
 use mlua::{Error, LightUserData, Lua, Result, Table, Variadic};
+use std::cell::RefCell;
 use std::ffi::c_void;
 use std::ptr;
 use std::rc::Rc;
@@ -21,10 +24,7 @@ pub fn table(lua: &Lua, requests: &Rc<Requests>, run: &Rc<Run>) -> Result<Table>
     let table = lua.create_table()?;
     let r = Rc::clone(requests);
     let request_field = lua.create_function(move |_, name: String| {
-        let field = fields::find(name.trim()).map_err(|e| {
-            let meant = e.nearest.map(|nearest| format!(", did you mean {nearest}?")).unwrap_or_default();
-            Error::runtime(format!("{e}{meant}"))
-        })?;
+        let field = find(&name)?;
         let mut fields = r.fields.borrow_mut();
         fields.push(field);
         Ok(LightUserData(ptr::without_provenance_mut::<c_void>(fields.len())))
@@ -33,8 +33,7 @@ pub fn table(lua: &Lua, requests: &Rc<Requests>, run: &Rc<Run>) -> Result<Table>
 
     let r = Rc::clone(requests);
     let set_filter = lua.create_function(move |_, text: String| {
-        let filter = Filter::compile(&text).map_err(|e| Error::runtime(format!("{e}, in filter {text}")))?;
-        *r.filter.borrow_mut() = Some(filter);
+        *r.filter.borrow_mut() = Some(compile(&text)?);
         Ok(())
     })?;
     table.raw_set("set_filter", set_filter)?;
@@ -68,6 +67,29 @@ pub fn table(lua: &Lua, requests: &Rc<Requests>, run: &Rc<Run>) -> Result<Table>
     }
 
     let r = Rc::clone(requests);
+    let count = lua.create_function(move |_, (name, bounds, modulo): (String, Vec<f64>, Option<f64>)| {
+        let field = find(&name)?;
+        r.fields.borrow_mut().push(field.clone());
+        let counter = Rc::new(RefCell::new(Counter::new(field, bounds, modulo)?));
+        let handle = counter::Handle::new(&counter);
+        r.counters.borrow_mut().push(counter);
+        Ok(handle)
+    })?;
+    table.raw_set("count", count)?;
+
+    let r = Rc::clone(requests);
+    let remember = lua.create_function(move |_, (key, names, filter): (String, Vec<String>, String)| {
+        let key = find(&key)?;
+        let fields = names.iter().map(|name| find(name)).collect::<Result<Vec<_>>>()?;
+        r.fields.borrow_mut().extend(fields.iter().chain([&key]).cloned());
+        let values = Rc::new(RefCell::new(LastValues::new(key, fields, compile(&filter)?)));
+        let handle = last_values::Handle::new(&values);
+        r.memories.borrow_mut().push(values);
+        Ok(handle)
+    })?;
+    table.raw_set("remember", remember)?;
+
+    let r = Rc::clone(requests);
     let exec = lua.create_function(move |_, (name, args): (String, Variadic<mlua::LuaString>)| {
         let args = args.iter().map(|arg| BString::from(&arg.as_bytes()[..])).collect();
         *r.exec.borrow_mut() = Some((name, args));
@@ -75,4 +97,15 @@ pub fn table(lua: &Lua, requests: &Rc<Requests>, run: &Rc<Run>) -> Result<Table>
     })?;
     table.raw_set("exec", exec)?;
     Ok(table)
+}
+
+fn find(name: &str) -> Result<FieldRef> {
+    fields::find(name.trim()).map_err(|e| {
+        let meant = e.nearest.map(|nearest| format!(", did you mean {nearest}?")).unwrap_or_default();
+        Error::runtime(format!("{e}{meant}"))
+    })
+}
+
+fn compile(filter: &str) -> Result<Filter> {
+    Filter::compile(filter).map_err(|e| Error::runtime(format!("{e}, in filter {filter}")))
 }

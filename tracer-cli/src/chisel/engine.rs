@@ -104,12 +104,11 @@ impl Engine {
 
     /// The filters of the chisels as one, `None` when one of them wants all events.
     pub fn filter(&self) -> Option<String> {
-        let texts: Option<Vec<String>> = self
-            .chisels
-            .iter()
-            .map(|chisel| chisel.requests.filter.borrow().as_ref().map(|f| format!("({})", f.source())))
-            .collect();
-        texts.map(|texts| texts.join(" or "))
+        let mut all = Vec::new();
+        for chisel in &self.chisels {
+            all.extend(chisel.requests.filter_texts()?.iter().map(|text| format!("({text})")));
+        }
+        Some(all.join(" or "))
     }
 
     /// The fields that the chisels look at, each at least once.
@@ -173,23 +172,23 @@ impl Engine {
         }
         run.last_ts.set(ts);
         // Most events are for none of them.
-        if !self.chisels.iter().any(|chisel| chisel.wants(context.event, passed)) {
-            return Ok(());
-        }
-        let from = Extraction::new(*context, &self.options, std::mem::take(&mut self.scratch));
+        let mut opened = None;
         for chisel in &mut self.chisels {
             if !chisel.wants(context.event, passed) {
                 continue;
             }
-            let mut outcome = chisel.keep_time(ts, &from, &self.surroundings);
+            let open = || Extraction::new(*context, &self.options, std::mem::take(&mut self.scratch));
+            let from = &*opened.get_or_insert_with(open);
+            let mut outcome = chisel.keep_time(ts, from, &self.surroundings);
             if passed && outcome.is_ok() {
-                outcome = chisel.event(&from, &self.surroundings);
+                outcome = chisel.event(from, &self.surroundings);
             }
             if outcome.is_err() {
                 let outcome = outcome.map_err(|e| ChiselError { event: Some(context.event.num), ..e });
                 chisel.settle(outcome, &mut self.errors, self.report, run);
             }
         }
+        let Some(from) = opened else { return Ok(()) };
         self.scratch = from.into_scratch();
         match self.surroundings.console.borrow_mut().take_failure() {
             Some(failure) => Err(failure),
@@ -301,9 +300,11 @@ impl Chisel {
 
     /// Whether events of this type are nothing to it.
     fn never_wants(&self, ty: EventType) -> bool {
-        let filter = self.requests.filter.borrow();
         self.requests.interval.get().is_none()
-            && filter.as_ref().is_some_and(|filter| !filter.event_types().contains_type(ty))
+            && match &self.body {
+                Body::Table(table) => table.never_counts(ty) || self.requests.never_wants(ty),
+                Body::Lua { .. } => self.requests.never_wants(ty),
+            }
     }
 
     /// Whether there may be something to do at an event, which `passed` the filter of the command line.
@@ -317,7 +318,7 @@ impl Chisel {
         {
             return true;
         }
-        passed && self.requests.filter.borrow().as_ref().is_none_or(|f| f.event_types().contains(event))
+        passed && self.requests.wants(event)
     }
 
     /// Calls `on_interval` when an interval has passed.
@@ -381,10 +382,17 @@ impl Chisel {
 
     #[inline]
     fn event(&mut self, from: &Extraction<'_>, surroundings: &Surroundings) -> Result<(), ChiselError> {
+        for memory in &*self.requests.memories.borrow() {
+            let kept = memory.borrow_mut().event(from, self.requests.for_terminal);
+            kept.map_err(|e| ChiselError::new(&self.name, e.to_string()))?;
+        }
         if let Some(filter) = &mut *self.requests.filter.borrow_mut()
             && !filter.matches_in(from)
         {
             return Ok(());
+        }
+        for counter in &*self.requests.counters.borrow() {
+            counter.borrow_mut().event(from, &mut self.requests.text.borrow_mut());
         }
         match &mut self.body {
             Body::Table(table) => table.event(from),

@@ -1,11 +1,16 @@
 //! What a chisel asked for, and what all chisels of a run share.
 
+use super::counter::Counter;
+use super::last_values::LastValues;
+use crate::event::Event;
 use crate::fields::{FieldRef, table::BufferMode};
 use crate::filter::Filter;
 use crate::output::json::JsonObject;
 use crate::output::template::Template;
+use crate::schema::EventType;
 use bstr::BString;
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 /// What one chisel asked for.
 #[derive(Default)]
@@ -17,6 +22,10 @@ pub struct Requests {
     /// `chisel.set_event_formatter`.
     pub format: RefCell<Option<LineFormat>>,
     pub interval: Cell<Option<Interval>>,
+    /// `chisel.count`: they see the events that pass the filter.
+    pub counters: RefCell<Vec<Rc<RefCell<Counter>>>>,
+    /// `chisel.remember`: they have filters of their own.
+    pub memories: RefCell<Vec<Rc<RefCell<LastValues>>>>,
     /// `chisel.exec`: the chisel that takes the place of this one, with its arguments.
     pub exec: RefCell<Option<(String, Vec<BString>)>>,
     /// The text of a field on its way to Lua.
@@ -29,6 +38,26 @@ impl Requests {
     /// None yet.
     pub fn new(run: &Run) -> Self {
         Self { for_terminal: run.is_terminal, ..Self::default() }
+    }
+
+    /// The filters of which one has to let an event pass; `None` when there is one that wants them all.
+    pub fn filter_texts(&self) -> Option<Vec<String>> {
+        let mut texts = vec![self.filter.borrow().as_ref()?.source().to_owned()];
+        texts.extend(self.memories.borrow().iter().map(|m| m.borrow().filter().source().to_owned()));
+        Some(texts)
+    }
+
+    /// Whether events of this type are nothing to any of the filters.
+    pub fn never_wants(&self, ty: EventType) -> bool {
+        self.filter.borrow().as_ref().is_some_and(|filter| !filter.event_types().contains_type(ty))
+            && !self.memories.borrow().iter().any(|m| m.borrow().filter().event_types().contains_type(ty))
+    }
+
+    /// Whether one of the filters may let the event pass.
+    #[inline]
+    pub fn wants(&self, event: &Event<'_>) -> bool {
+        self.filter.borrow().as_ref().is_none_or(|filter| filter.event_types().contains(event))
+            || self.memories.borrow().iter().any(|memory| memory.borrow().wants(event))
     }
 }
 

@@ -11,6 +11,7 @@ use super::script::Surroundings;
 use crate::fields::{self, Extraction, FieldRef};
 use crate::filter::Filter;
 use crate::output::json::write_string;
+use crate::schema::EventType;
 use bstr::{BStr, BString, ByteSlice};
 use rustc_hash::FxHashMap;
 use std::io::Write;
@@ -36,7 +37,14 @@ enum Unit {
     Time,
     /// ns, of those that passed.
     TimePercent,
+    /// Percents of a second, counted in ns and shown as [`Unit::TimePercent`]: what notes about CPU time say.
+    Cpu,
 }
+
+/// A percent of a second, ns.
+const PERCENT: f64 = 1e7;
+/// What readers know sums of CPU time as.
+const CPU_TIME: &str = "thread.exectime";
 
 /// The sums.
 pub struct TopTable {
@@ -95,6 +103,14 @@ impl TopTable {
         });
         let keys = keys.collect::<Result<Vec<_>, ChiselError>>()?;
         let (name, field) = find(value.as_bstr())?;
+        let unit = match unit.as_slice() {
+            b"bytes" => Unit::Bytes,
+            b"time" => Unit::Time,
+            b"timepct" => Unit::TimePercent,
+            b"cpu" => Unit::Cpu,
+            _ => Unit::None,
+        };
+        let name = if unit == Unit::Cpu { CPU_TIME.to_owned() } else { name };
         let value = Column { name, title: title.clone(), field };
         if !filter.is_empty() {
             let filter = filter.to_str_lossy();
@@ -106,12 +122,7 @@ impl TopTable {
         Ok(Self {
             keys,
             value,
-            unit: match unit.as_slice() {
-                b"bytes" => Unit::Bytes,
-                b"time" => Unit::Time,
-                b"timepct" => Unit::TimePercent,
-                _ => Unit::None,
-            },
+            unit,
             rows: rows
                 .to_str_lossy()
                 .trim()
@@ -136,6 +147,11 @@ impl TopTable {
         }
     }
 
+    /// Whether events of this type have no value, or lack a key.
+    pub fn never_counts(&self, ty: EventType) -> bool {
+        self.keys.iter().chain([&self.value]).any(|column| column.field.is_never_of(ty))
+    }
+
     /// Adds the value of an event to the sum of its keys; events that lack one of them do not count.
     #[inline]
     pub fn event(&mut self, from: &Extraction<'_>) {
@@ -155,12 +171,16 @@ impl TopTable {
         let LuaValue::Number(value) = read_field(&self.value.field, from, false, &mut self.text) else {
             return;
         };
-        if value > 0.0 {
-            match self.sums.get_mut(self.key.as_slice()) {
-                Some(sum) => *sum += value,
-                None => {
-                    self.sums.insert(self.key.as_slice().into(), value);
-                }
+        // Who used no CPU time is shown as well.
+        let value = match self.unit {
+            Unit::Cpu => value * PERCENT,
+            _ if value > 0.0 => value,
+            _ => return,
+        };
+        match self.sums.get_mut(self.key.as_slice()) {
+            Some(sum) => *sum += value,
+            None => {
+                self.sums.insert(self.key.as_slice().into(), value);
             }
         }
     }
@@ -233,7 +253,7 @@ impl TopTable {
             Unit::None => write_number(out, sum),
             Unit::Bytes => write_bytes(out, sum),
             Unit::Time => write_time(out, sum),
-            Unit::TimePercent => {
+            Unit::TimePercent | Unit::Cpu => {
                 let percent = if delta > 0 { sum / delta as f64 * 100.0 } else { 0.0 };
                 // Writing to memory does not fail, here and below.
                 let _ = write!(out, "{:.2}%", half_up(percent));

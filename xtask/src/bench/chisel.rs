@@ -1,7 +1,7 @@
 //! `cargo xtask bench chisel`: how fast chisels run over a capture, beside sysdig, measured in one run.
 //!
-//! Both run sysdig's own chisel files, so that what differs is the engine. Chisels that draw on a terminal are given one
-//! by script(1).
+//! Each runs the chisels that it comes with, as its users do; tracer also runs sysdig's files, where what differs is the
+//! engine alone. Chisels that draw on a terminal are given one by script(1).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub struct Args {
     /// Events of the file, in millions
     #[arg(long, default_value_t = 3)]
     millions: u64,
-    /// The folder of the chisels that tracer runs
+    /// The folder of sysdig's chisels
     #[arg(long, default_value = "/usr/share/sysdig/chisels")]
     chisels: PathBuf,
     /// The tracer to measure instead of a fresh release build
@@ -41,7 +41,8 @@ const CHISELS: [(&str, bool, f64); 7] = [
 
 pub fn run(root: &Path, args: &Args) -> Result<()> {
     let tracer = match &args.tracer {
-        Some(given) => given.clone(),
+        // Programs run in another folder.
+        Some(given) => std::path::absolute(given)?,
         None => build(root)?,
     };
     let paths = CAPTURES.map(|name| root.join("tests/captures").join(name));
@@ -50,32 +51,41 @@ pub fn run(root: &Path, args: &Args) -> Result<()> {
     let events = written.with_context(|| file.display().to_string())?;
     println!("{events} events");
 
-    let ours = format!("{} --chisel-dir {}", tracer.display(), args.chisels.display());
-    let mut seconds: BTreeMap<(usize, bool), Vec<f64>> = BTreeMap::new();
+    let own = tracer.display().to_string();
+    let with_files = format!("{own} --chisel-dir {}", args.chisels.display());
+    let programs = ["sysdig", own.as_str(), with_files.as_str()];
+    let mut seconds: BTreeMap<(usize, usize), Vec<f64>> = BTreeMap::new();
     for round in 0..args.rounds {
         eprintln!("round {} of {}", round + 1, args.rounds);
         for (i, (chisel, on_terminal, _)) in CHISELS.iter().enumerate() {
-            for (is_ours, program) in [(false, "sysdig"), (true, ours.as_str())] {
+            for (who, program) in programs.iter().enumerate() {
                 let line = format!("{program} -r {} -c {chisel}", file.display());
                 let words: Vec<String> = match on_terminal {
                     true => ["script", "-qec", &line, "/dev/null"].map(str::to_owned).to_vec(),
                     false => line.split(' ').map(str::to_owned).collect(),
                 };
                 match child::measure(&words, None) {
-                    Ok(cost) => seconds.entry((i, is_ours)).or_default().push(cost.seconds),
+                    Ok(cost) => seconds.entry((i, who)).or_default().push(cost.seconds),
                     // Without it the figures are still worth having.
-                    Err(error) if !is_ours => eprintln!("without sysdig: {error:#}"),
+                    Err(error) if who == 0 => eprintln!("without sysdig: {error:#}"),
                     Err(error) => return Err(error),
                 }
             }
         }
     }
-    println!("{:<16} {:>9} {:>9} {:>8} {:>8} {:>6}", "", "sysdig s", "tracer s", "M/s", "faster", "goal");
+    println!(
+        "{:<16} {:>9} {:>9} {:>8} {:>8} {:>6} {:>15} {:>8}",
+        "", "sysdig s", "tracer s", "M/s", "faster", "goal", "sysdig's file s", "faster"
+    );
     for (i, (chisel, _, goal)) in CHISELS.iter().enumerate() {
-        let of = |is_ours| median(seconds.get(&(i, is_ours)).map_or(&[], Vec::as_slice));
-        let (theirs, ours) = (of(false), of(true));
+        let [theirs, ours, with_files] =
+            [0, 1, 2].map(|who| median(seconds.get(&(i, who)).map_or(&[], Vec::as_slice)));
         let rate = events as f64 / ours / 1e6;
-        println!("{chisel:<16} {theirs:>9.2} {ours:>9.2} {rate:>8.1} {:>7.1}x {goal:>5.0}x", theirs / ours);
+        println!(
+            "{chisel:<16} {theirs:>9.2} {ours:>9.2} {rate:>8.1} {:>7.1}x {goal:>5.0}x {with_files:>15.2} {:>7.1}x",
+            theirs / ours,
+            theirs / with_files
+        );
     }
     Ok(())
 }

@@ -97,7 +97,8 @@ impl Reader {
 
 pub fn run(root: &Path, args: &Args) -> Result<()> {
     let tracer = match &args.tracer {
-        Some(given) => given.clone(),
+        // Programs run in another folder.
+        Some(given) => std::path::absolute(given)?,
         None => build(root)?,
     };
     let paths = match args.capture.is_empty() {
