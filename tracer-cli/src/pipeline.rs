@@ -273,8 +273,11 @@ impl Pipeline {
                 if sink.is_done() {
                     break;
                 }
-            } else if self.rules.filter.is_none() && !event.bits.contains(EventBits::STATE_ONLY) {
-                self.totals.passed += 1;
+            } else {
+                sink.pass_over(event);
+                if self.rules.filter.is_none() && !event.bits.contains(EventBits::STATE_ONLY) {
+                    self.totals.passed += 1;
+                }
             }
             // In a flood of events that do not pass there is no pause, and yet somebody waits for
             // those that did.

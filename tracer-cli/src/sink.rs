@@ -1,5 +1,6 @@
 //! Where events go: text, a capture, a chisel, behind one trait.
 
+use crate::event::Event;
 use crate::schema::TypeSet;
 use crate::state::containers::Container;
 use crate::state::{Context, State};
@@ -42,6 +43,10 @@ pub trait Sink {
     fn unwanted(&self) -> TypeSet {
         TypeSet::default()
     }
+
+    /// Notes that there was an event of one of those types. Of its parameters nothing may be known.
+    #[inline]
+    fn pass_over(&mut self, _: &Event<'_>) {}
 
     /// Whether [`Sink::begin`] is to be called before an event of time `ts` (ns since the epoch) is
     /// applied to the state.
@@ -110,6 +115,10 @@ impl<S: Sink> Sink for &mut S {
 
     fn unwanted(&self) -> TypeSet {
         (**self).unwanted()
+    }
+
+    fn pass_over(&mut self, event: &Event<'_>) {
+        (**self).pass_over(event);
     }
 
     fn wants_state(&self, ts: u64) -> bool {

@@ -44,7 +44,7 @@ pub fn run(root: &Path, what: &What) -> Result<()> {
 }
 
 /// A fresh release build of tracer.
-fn build(root: &Path) -> Result<PathBuf> {
+pub fn build(root: &Path) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
         .args(["build", "--quiet", "--release", "--package", "tracer"])

@@ -3,6 +3,7 @@
 mod bench;
 mod ebpf;
 mod golden;
+mod pictures;
 mod tables;
 mod terminal;
 
@@ -26,6 +27,8 @@ enum Command {
     },
     /// Pack what other programs print for the captures into tests/golden/data/
     Golden(golden::Args),
+    /// Make the pictures of the README of what the program draws
+    Pictures(pictures::Args),
     /// Build the probe into tracer-ebpf/prebuilt/
     Ebpf {
         /// Only compare with the committed object
@@ -37,6 +40,7 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Args::parse().command {
         Command::Bench { what } => bench::run(&root(), &what),
+        Command::Pictures(args) => pictures::run(&root(), &args),
         Command::Golden(args) => golden::run(&root(), &args),
         Command::Tables(args) => tables::run(&args),
         Command::Ebpf { check } => ebpf::run(&root(), check),

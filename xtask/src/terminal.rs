@@ -122,6 +122,13 @@ impl Terminal {
         }
     }
 
+    /// Takes all that is drawn until the program ends.
+    pub fn to_end(&mut self) {
+        while let Ok((_, bytes)) = self.drawn.recv_timeout(PATIENCE) {
+            self.parser.process(&bytes);
+        }
+    }
+
     /// Quits, and waits for the end.
     pub fn quit(mut self) -> Result<()> {
         self.type_keys(b"q")?;

@@ -338,11 +338,10 @@ pub(super) fn items(list: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The texts of a list with blanks between them.
 pub(super) fn write_joined(out: &mut Vec<u8>, list: &[u8]) {
-    for (i, item) in items(list).enumerate() {
-        if i > 0 {
-            out.push(b' ');
-        }
-        out.extend_from_slice(item);
+    let begin = out.len();
+    out.extend_from_slice(list.strip_suffix(b"\0").unwrap_or(list));
+    for byte in out.iter_mut().skip(begin).filter(|byte| **byte == 0) {
+        *byte = b' ';
     }
 }
 

@@ -22,7 +22,7 @@ mod transform;
 pub use error::FilterError;
 pub use event_set::EventSet;
 
-use crate::fields::{ExtractOptions, Extraction, Field};
+use crate::fields::{ExtractOptions, Extraction, Field, FieldRef};
 use crate::state::Context;
 
 /// A filter ready to run.
@@ -42,6 +42,11 @@ pub struct Filter {
 /// The operators that a field can be compared with; those that only some functions of it allow are not among them.
 pub fn operators_of(field: &Field) -> impl Iterator<Item = ast::Operator> {
     check::operators_of(field)
+}
+
+/// A superset of the events for which a field can have a value: for those outside it never has one, whatever the state.
+pub fn events_with(field: &FieldRef) -> EventSet {
+    pushdown::with_field(field)
 }
 
 impl Filter {

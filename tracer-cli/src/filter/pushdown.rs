@@ -47,6 +47,11 @@ fn of_operand(operand: &Operand, check: Option<&ValueCheck>) -> EventSet {
     }
 }
 
+/// A superset of the events for which a field can have a value.
+pub(super) fn with_field(field: &FieldRef) -> EventSet {
+    of_field(field, None)
+}
+
 /// Where a field can have a value that satisfies the check.
 fn of_field(field: &FieldRef, check: Option<&ValueCheck>) -> EventSet {
     // `evt.is_io = false` is true for all events that are none.
@@ -70,8 +75,15 @@ fn of_field(field: &FieldRef, check: Option<&ValueCheck>) -> EventSet {
             let moves = |c| matches!(c, Category::IoRead | Category::IoWrite | Category::IoOther);
             EventSet::of_types(|ty| ty.is_exit() && ty.info().is_some_and(|info| moves(info.category)))
         }
-        "evt.res" | "evt.rawres" | "evt.count.exit" => EventSet::of_types(EventType::is_exit),
+        "evt.res" | "evt.rawres" | "evt.count.exit" | "evt.count.open" => {
+            EventSet::of_types(EventType::is_exit)
+        }
         _ if name.starts_with("evt.count.error") => EventSet::of_types(EventType::is_exit),
+        "thread.cpu"
+        | "thread.cpu.user"
+        | "thread.cpu.system"
+        | "evt.count.procinfo"
+        | "evt.count.threadinfo" => EventSet::of_types(|ty| ty == EventType::PROCINFO_E),
         "evt.failed" => only_true(EventSet::of_types(EventType::is_exit)),
         "evt.is_io" => only_true(with_flags(READS | WRITES)),
         "evt.is_io_read" => only_true(with_flags(READS)),

@@ -7,7 +7,8 @@ use super::cell::Cell;
 use super::spread::Spread;
 use super::view::{Aggregation, Kind, View, at_depth};
 use crate::fields::{self, Class, ExtractOptions, Extraction, FieldRef, Value};
-use crate::schema::ParamType;
+use crate::filter::events_with;
+use crate::schema::{EventType, ParamType, tables};
 use crate::state::Context;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
@@ -229,10 +230,49 @@ pub struct Sample {
     pub events: u64,
 }
 
+/// Which columns have to be looked at for an event.
+#[derive(Debug, Clone, Copy)]
+struct Glance(u64);
+
+impl Glance {
+    /// Columns beyond those that have a bit are always looked at.
+    #[inline]
+    fn has(self, column: usize) -> bool {
+        column >= 64 || self.0 & (1 << column) != 0
+    }
+}
+
+/// The columns that can have a value, by the type of an event. What another one adds is nothing: the zero that stands for
+/// it is in a row from the start.
+struct Glances(Vec<Glance>);
+
+impl Glances {
+    fn of(layout: &Layout) -> Self {
+        let sets: Vec<_> = layout.columns.iter().map(|column| events_with(&column.field)).collect();
+        let glance = |ty| {
+            let can = sets.iter().take(64).enumerate().filter(|(_, set)| set.contains_type(ty));
+            Glance(can.fold(0, |bits, (at, _)| bits | 1 << at))
+        };
+        Self((0..tables::EVENTS.len() as u16).map(|code| glance(EventType(code))).collect())
+    }
+
+    #[inline]
+    fn at(&self, ty: EventType) -> Glance {
+        self.0.get(usize::from(ty.0)).copied().unwrap_or(Glance(u64::MAX))
+    }
+}
+
 /// Gathers events.
 pub struct Table {
     layout: Layout,
-    rows: FxHashMap<Box<[u8]>, Vec<Fold>>,
+    glances: Glances,
+    /// Places of rows by the bytes of their keys.
+    places: FxHashMap<Box<[u8]>, usize>,
+    rows: Vec<Vec<Fold>>,
+    /// The key of the last row and its place: events come in runs.
+    last: (Vec<u8>, usize),
+    /// Numbers of an event until it is known that none is missing.
+    values: Vec<(Cell, bool)>,
     list: VecDeque<Row>,
     overflow: u64,
     events: u64,
@@ -243,8 +283,12 @@ pub struct Table {
 impl Table {
     pub fn new(layout: Layout) -> Self {
         Self {
+            glances: Glances::of(&layout),
             layout,
-            rows: FxHashMap::default(),
+            places: FxHashMap::default(),
+            rows: Vec::new(),
+            last: (Vec::new(), usize::MAX),
+            values: Vec::new(),
             list: VecDeque::new(),
             overflow: 0,
             events: 0,
@@ -312,31 +356,65 @@ impl Table {
         true
     }
 
+    /// The place of the row that the key belongs to.
+    fn find_row(&mut self) -> Option<usize> {
+        if self.last.0 != self.key || self.last.1 == usize::MAX {
+            self.last.1 = *self.places.get(self.key.as_slice())?;
+            self.last.0.clone_from(&self.key);
+        }
+        Some(self.last.1)
+    }
+
     fn row_from(&mut self, from: &Extraction<'_>, is_event: bool) {
         if !self.find_key(from, is_event) {
             return;
         }
-        if let Some(row) = self.rows.get_mut(self.key.as_slice()) {
-            // An event that lacks something is left out as a whole.
-            let lacks = |column: &Column| extract(&column.field, from, false).is_none();
-            if !self.layout.use_defaults && self.layout.columns.iter().any(lacks) {
-                return;
+        let Some(place) = self.find_row() else { return self.new_row(from, is_event) };
+        if !self.layout.use_defaults {
+            return self.fold_complete(place, from, is_event);
+        }
+        let Some(row) = self.rows.get_mut(place) else { return };
+        let glance = self.glances.at(from.context.event.ty);
+        for (at, (fold, column)) in row.iter_mut().zip(&self.layout.columns).enumerate() {
+            let is_set = column.fold == Aggregation::None && fold.count > 0;
+            if is_set || !glance.has(at) || !column.has_value(is_event) {
+                continue;
             }
-            for (fold, column) in row.iter_mut().zip(&self.layout.columns) {
-                let is_set = column.fold == Aggregation::None && fold.count > 0;
-                if is_set || !column.has_value(is_event) {
-                    continue;
-                }
-                if column.fold == Aggregation::Max && fold.keeps(&column.field, from) {
-                    continue;
-                }
-                let Some((value, found)) = extract(&column.field, from, self.layout.use_defaults) else {
-                    return;
-                };
+            if column.fold == Aggregation::Max && fold.keeps(&column.field, from) {
+                continue;
+            }
+            if let Some((value, found)) = extract(&column.field, from, true) {
                 fold.take(value, u64::from(found), column.fold);
             }
-            return;
         }
+    }
+
+    /// Folds an event into a row unless it lacks something: then it is left out as a whole. Texts never lack.
+    fn fold_complete(&mut self, place: usize, from: &Extraction<'_>, is_event: bool) {
+        self.values.clear();
+        for column in self.layout.columns.iter().filter(|column| column.field.ty != ParamType::Charbuf) {
+            let Some(value) = extract(&column.field, from, false) else { return };
+            self.values.push(value);
+        }
+        let mut values = self.values.drain(..);
+        let Some(row) = self.rows.get_mut(place) else { return };
+        for (fold, column) in row.iter_mut().zip(&self.layout.columns) {
+            let is_text = column.field.ty == ParamType::Charbuf;
+            let value = if is_text { None } else { values.next() };
+            let is_set = column.fold == Aggregation::None && fold.count > 0;
+            let keeps = || column.fold == Aggregation::Max && fold.keeps(&column.field, from);
+            if is_set || !column.has_value(is_event) || keeps() {
+                continue;
+            }
+            let value = if is_text { extract(&column.field, from, false) } else { value };
+            if let Some((value, found)) = value {
+                fold.take(value, u64::from(found), column.fold);
+            }
+        }
+    }
+
+    /// Adds a row for the key, if there is room.
+    fn new_row(&mut self, from: &Extraction<'_>, is_event: bool) {
         if self.rows.len() >= MAX_ROWS {
             self.overflow += 1;
             return;
@@ -351,7 +429,8 @@ impl Table {
             let Some((value, found)) = value else { return };
             row.push(Fold::first(value, u64::from(found), column.fold));
         }
-        self.rows.insert(self.key.as_slice().into(), row);
+        self.places.insert(self.key.as_slice().into(), self.rows.len());
+        self.rows.push(row);
     }
 
     fn list_from(&mut self, from: &Extraction<'_>) {
@@ -371,7 +450,7 @@ impl Table {
     pub fn sample(&self, span: Duration) -> Sample {
         let rows = match (self.layout.keys.as_slice(), self.layout.group) {
             ([], _) => self.list.iter().cloned().collect(),
-            (_, None) => self.rows.values().map(|row| self.finish(row, span)).collect(),
+            (_, None) => self.rows.iter().map(|row| self.finish(row, span)).collect(),
             ([key, ..], Some(group)) => self.grouped(*key, group, span),
         };
         Sample { rows, overflow: self.overflow, span, last_ts: self.last_ts, events: self.events }
@@ -379,7 +458,7 @@ impl Table {
 
     fn grouped(&self, key: usize, group: usize, span: Duration) -> Vec<Row> {
         let mut groups: BTreeMap<&Cell, Vec<Fold>> = BTreeMap::new();
-        let mut rows: Vec<&[Fold]> = self.rows.values().map(Vec::as_slice).collect();
+        let mut rows: Vec<&[Fold]> = self.rows.iter().map(Vec::as_slice).collect();
         // What is not folded is that of the smallest key: of a process, what its first thread has.
         rows.sort_unstable_by_key(|row| row.get(key).map(|fold| &fold.value));
         for row in rows {
@@ -417,6 +496,8 @@ impl Table {
     /// Begins anew.
     pub fn clear(&mut self) {
         self.rows.clear();
+        self.places.clear();
+        self.last.1 = usize::MAX;
         self.list.clear();
         self.overflow = 0;
         self.events = 0;

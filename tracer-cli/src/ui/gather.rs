@@ -10,7 +10,7 @@ use crate::event::{Event, EventBits};
 use crate::fields::ExtractOptions;
 use crate::filter::Filter;
 use crate::scap::Contents;
-use crate::schema::{Category, EventType};
+use crate::schema::{Category, EventType, TypeSet};
 use crate::sink::{Sink, Unshown};
 use crate::state::containers::Container;
 use crate::state::{Binding, Context, State};
@@ -221,6 +221,19 @@ impl Gatherer {
         let _ = self.reports.send(Report::Recorded { events, name, outcome });
     }
 
+    /// There was an event, whatever it is.
+    #[inline]
+    fn note(&mut self, ts: u64) {
+        self.reading.events += 1;
+        if self.reading.first_ts == 0 {
+            self.reading.first_ts = ts;
+        }
+        self.reading.last_ts = ts;
+        if let Some(activity) = &mut self.reading.activity {
+            activity.add(ts);
+        }
+    }
+
     #[inline]
     fn see(&mut self, context: &Context<'_>) {
         if self.is_live && self.bell.rings() {
@@ -232,14 +245,7 @@ impl Gatherer {
             self.end_recording(Err(e.to_string()));
         }
         let ts = context.event.ts;
-        self.reading.events += 1;
-        if self.reading.first_ts == 0 {
-            self.reading.first_ts = ts;
-        }
-        self.reading.last_ts = ts;
-        if let Some(activity) = &mut self.reading.activity {
-            activity.add(ts);
-        }
+        self.note(ts);
         if self.every_interval {
             if self.end_ts == 0 {
                 self.begin_ts = ts;
@@ -429,6 +435,26 @@ impl Sink for Gatherer {
     fn unshown(&mut self, _: &Context<'_>, _: Unshown) -> io::Result<()> {
         self.reading.events += 1;
         Ok(())
+    }
+
+    /// Of a capture, what the filter never lets through. A live source goes on with other filters, and intervals end at
+    /// the event that comes after them, whatever it is.
+    fn unwanted(&self) -> TypeSet {
+        match &self.filter {
+            Some(filter) if !self.is_live && !self.every_interval => {
+                TypeSet::of(|ty| !filter.event_types().contains_type(ty))
+            }
+            _ => TypeSet::default(),
+        }
+    }
+
+    #[inline]
+    fn pass_over(&mut self, event: &Event<'_>) {
+        if event.bits.contains(EventBits::STATE_ONLY) {
+            self.reading.events += 1;
+        } else {
+            self.note(event.ts);
+        }
     }
 
     fn wants_state(&self, ts: u64) -> bool {

@@ -2,16 +2,16 @@
 
 /// Most slots.
 const SLOTS: usize = 512;
-/// Width of a slot at first, ns.
-const WIDTH: u64 = 1_000_000;
+/// Width of a slot at first, as a power of two of ns: a millisecond or so.
+const WIDTH: u32 = 20;
 
 /// Events by time. The slots become wider as the time grows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Activity {
     /// Begin of the first slot, ns since the epoch.
     start: u64,
-    /// Width of a slot, ns.
-    width: u64,
+    /// Width of a slot, as a power of two of ns.
+    width: u32,
     counts: Vec<u64>,
 }
 
@@ -28,10 +28,10 @@ impl Activity {
         if self.counts.is_empty() {
             self.start = ts;
         }
-        let mut slot = ts.saturating_sub(self.start) / self.width;
+        let mut slot = ts.saturating_sub(self.start) >> self.width;
         while slot >= SLOTS as u64 {
             self.widen();
-            slot = ts.saturating_sub(self.start) / self.width;
+            slot = ts.saturating_sub(self.start) >> self.width;
         }
         let slot = slot as usize;
         if slot >= self.counts.len() {
@@ -43,7 +43,7 @@ impl Activity {
     }
 
     fn widen(&mut self) {
-        self.width = self.width.saturating_mul(2);
+        self.width += 1;
         self.counts = self.counts.chunks(2).map(|pair| pair.iter().sum()).collect();
     }
 
@@ -53,8 +53,8 @@ impl Activity {
         let mut sums = vec![0.0; columns];
         let step = last.saturating_sub(first).max(1) as f64 / columns.max(1) as f64;
         for (slot, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-            let begin = (self.start + slot as u64 * self.width).saturating_sub(first) as f64 / step;
-            let width = self.width as f64 / step;
+            let begin = (self.start + ((slot as u64) << self.width)).saturating_sub(first) as f64 / step;
+            let width = (1u64 << self.width) as f64 / step;
             let (from, to) = (begin as usize, ((begin + width).ceil() as usize).max(begin as usize + 1));
             for column in from..to {
                 let overlap = ((column + 1) as f64).min(begin + width) - (column as f64).max(begin);
