@@ -10,6 +10,7 @@ local COLORS = { 22, 28, 64, 34, 2, 76, 46, 118, 154, 191, 227, 226, 11, 220, 20
 local STEP = math.log(1.6)
 -- Shades between two colours.
 local SHADES = { " ", "░", "▒", "░" }
+local BLANK = "\27[48;5;0m "
 
 -- Defines the callbacks of a chisel. `refresh_ms` is the interval when none is given, `filter` and `field` choose what
 -- is counted, `bounds(width, interval_ns)` gives the least value of each place, and what values are taken modulo;
@@ -18,6 +19,8 @@ return function(refresh_ms, filter, field, bounds, labels)
   local interval = refresh_ms * ONE_MS_IN_NS
   local counter
   local width = 80
+  -- The line below.
+  local scale
 
   function on_set_arg(name, value)
     interval = parse_numeric_input(value, name) * ONE_MS_IN_NS
@@ -31,6 +34,8 @@ return function(refresh_ms, filter, field, bounds, labels)
     end
     local columns = sysdig.get_terminal_info().width
     width = columns > 0 and columns or width
+    local line = labels(width, interval):sub(1, width)
+    scale = line .. string.rep(" ", width - #line)
     chisel.set_filter(filter)
     counter = chisel.count(field, bounds(width, interval))
     terminal.hidecursor()
@@ -42,32 +47,30 @@ return function(refresh_ms, filter, field, bounds, labels)
     return true
   end
 
-  local function draw(count)
-    local color = math.log(count * ONE_S_IN_NS / interval + 1) / STEP
-    color = math.max(1, math.min(#COLORS, color))
-    local low, high = math.floor(color), math.ceil(color)
-    local part = color - low
-    if part > 0.75 then
-      low, high = high, low
-    end
-    terminal.setfgcol(COLORS[low])
-    terminal.setbgcol(COLORS[high])
-    io.write(SHADES[math.floor(1 + part * #SHADES)])
-  end
+  -- A coloured place for so many events. There are few such numbers and many places.
+  local places = setmetatable({}, {
+    __index = function(known, count)
+      local color = math.log(count * ONE_S_IN_NS / interval + 1) / STEP
+      color = math.max(1, math.min(#COLORS, color))
+      local low, high = math.floor(color), math.ceil(color)
+      local part = color - low
+      if part > 0.75 then
+        low, high = high, low
+      end
+      known[count] = string.format("\27[38;5;%dm\27[48;5;%dm%s", COLORS[low], COLORS[high],
+        SHADES[math.floor(1 + part * #SHADES)])
+      return known[count]
+    end,
+  })
 
   function on_interval()
     local counts = counter:take()
-    terminal.moveup(1)
+    local row = {}
     for at = 1, width do
-      if counts[at] then
-        draw(counts[at])
-      else
-        terminal.setbgcol(0)
-        io.write(" ")
-      end
+      row[at] = counts[at] and places[counts[at]] or BLANK
     end
-    local line = labels(width, interval):sub(1, width)
-    io.write(terminal.reset, "\n", line, string.rep(" ", width - #line), "\n")
+    terminal.moveup(1)
+    io.write(table.concat(row), terminal.reset, "\n", scale, "\n")
     return true
   end
 

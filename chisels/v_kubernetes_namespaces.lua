@@ -1,40 +1,11 @@
 -- Kubernetes namespaces with the resources of their pods.
-view_info = {
+view_info = require "kubernetes_view" {
   id = "kubernetes_namespaces",
   name = "K8s Namespaces",
   description = "Kubernetes namespaces with the resources of their pods.",
-  view_type = "table",
-  tags = {},
   applies_to = {
     "", "evt.res", "k8s.pod.id", "k8s.rc.id", "k8s.rs.id", "k8s.svc.id",
   },
-  filter = "k8s.ns.id != ''",
-  use_defaults = true,
-  drilldown_target = "kubernetes_pods",
-  columns = {
-    { name = "NA", field = "thread.tid", is_key = true },
-    { name = "CPU", field = "thread.cpu", is_sorting = true, colsize = 8, aggregation = "AVG", groupby_aggregation = "SUM",
-      description = "CPU use in percent of one processor." },
-    { name = "VIRT", field = "thread.vmsize.b", colsize = 9, aggregation = "MAX", groupby_aggregation = "SUM",
-      description = "Virtual memory." },
-    { name = "RES", field = "thread.vmrss.b", colsize = 9, aggregation = "MAX", groupby_aggregation = "SUM",
-      description = "Memory that is in use (resident)." },
-    { name = "FILE", field = "evt.buflen.file", colsize = 8, aggregation = "TIME_AVG", groupby_aggregation = "SUM",
-      description = "Bytes read from and written to files, by second." },
-    { name = "NET", field = "evt.buflen.net", colsize = 8, aggregation = "TIME_AVG", groupby_aggregation = "SUM",
-      description = "Bytes received and sent, by second." },
-    { name = "NA", field = "k8s.ns.id", is_groupby_key = true },
-    { name = "ID", field = "k8s.ns.id", colsize = 38,
-      description = "Id." },
-    { name = "NAME", field = "k8s.ns.name", colsize = 25,
-      description = "Name." },
-    { name = "LABELS", field = "k8s.ns.labels", colsize = 0,
-      description = "Labels." },
-  },
-  actions = {
-    { hotkey = "d", command = "kubectl --namespace=%k8s.ns.name describe namespaces %k8s.ns.name",
-      description = "Describe it" },
-    { hotkey = "x", command = "kubectl --namespace=%k8s.ns.name delete namespaces %k8s.ns.name",
-      description = "Delete it" },
-  },
+  class = "k8s.ns",
+  kind = "namespaces",
 }

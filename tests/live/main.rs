@@ -6,6 +6,7 @@ mod argument;
 mod chisels;
 mod command_line;
 mod commands;
+mod every_chisel;
 mod hostile;
 mod loss;
 mod marked;
@@ -19,6 +20,7 @@ fn main() {
     trials.extend(command_line::trials());
     trials.extend(commands::trials());
     trials.extend(chisels::trials());
+    trials.extend(every_chisel::trials());
     trials.extend(agreement::trials());
     trials.extend(reports::trials());
     trials.extend(screen::trials());

@@ -37,9 +37,8 @@ impl BusyViews {
             let name = file.file_name().unwrap().to_string_lossy().into_owned();
             if name.starts_with("v_") {
                 let text = std::fs::read_to_string(&file).unwrap();
-                assert!(text.contains("view_info = {\n"), "{name}");
-                let text = text.replace("  shows_idle = false,\n", "");
-                let text = text.replace("view_info = {\n", "view_info = {\n  shows_idle = false,\n");
+                assert!(text.contains("view_info = "), "{name}");
+                let text = format!("{text}view_info.shows_idle = false\n");
                 std::fs::write(folder.join(name), text).unwrap();
             }
         }

@@ -43,6 +43,11 @@ impl Catalog {
         Self { folders }
     }
 
+    /// These folders alone.
+    pub fn of(folders: Vec<PathBuf>) -> Self {
+        Self { folders }
+    }
+
     /// The folders, in the order in which they are searched.
     pub fn folders(&self) -> &[PathBuf] {
         &self.folders

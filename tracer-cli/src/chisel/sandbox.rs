@@ -1,10 +1,12 @@
 //! A Lua state in which a file from anybody can run: limited memory and time, no files, no
 //! processes, no network.
 
+use super::catalog::Catalog;
 use super::console::Console;
 use super::error::ChiselError;
 use super::library;
 use super::limits::Limits;
+use super::modules;
 use super::watchdog::Call;
 use mlua::chunk::ChunkMode;
 use mlua::{Function, IntoLuaMulti, Lua, LuaOptions, MultiValue, StdLib, Table, Value, ffi};
@@ -162,12 +164,19 @@ impl Sandbox {
 /// Runs a file that only describes something, such as a view, and gives the table that it returns
 /// or, when it returns nothing, the one that it assigns to the global `global`. Tables whose keys
 /// are 1, 2, 3 … become arrays, an empty table an empty array; text that is not UTF-8 gets
-/// replacement characters.
+/// replacement characters. Modules that the file requires are those of `catalog`.
 ///
 /// # Errors
 /// As [`Sandbox::run`], and files that give no table or one with a function in it.
-pub fn table_of(name: &str, source: &[u8], global: &str) -> Result<serde_json::Value, ChiselError> {
+pub fn table_of(
+    name: &str,
+    source: &[u8],
+    global: &str,
+    catalog: &Rc<Catalog>,
+) -> Result<serde_json::Value, ChiselError> {
     let sandbox = Sandbox::new(name, Limits::default(), false, &Rc::new(RefCell::new(Console::none())))?;
+    modules::open(&sandbox.lua, &sandbox.lua.globals(), catalog)
+        .map_err(|e| ChiselError::from_lua(name, "setup", &e))?;
     let table = match sandbox.run(source)?.into_iter().next() {
         Some(Value::Table(table)) => table,
         _ => sandbox
@@ -236,8 +245,11 @@ mod tests {
     fn tables_come_out() {
         let source = b"view_info = { id = 'x', tags = {'a', 'b'}, columns = {{ name = 'N', size = 12, key = true }}, no = {} }";
         let expected = json!({"id": "x", "tags": ["a", "b"], "columns": [{"name": "N", "size": 12, "key": true}], "no": []});
-        assert_eq!(table_of("v", source, "view_info").unwrap(), expected);
-        assert_eq!(table_of("v", b"return { a = 1.5 }", "view_info").unwrap(), json!({"a": 1.5}));
+        assert_eq!(table_of("v", source, "view_info", &Rc::default()).unwrap(), expected);
+        assert_eq!(
+            table_of("v", b"return { a = 1.5 }", "view_info", &Rc::default()).unwrap(),
+            json!({"a": 1.5})
+        );
     }
 
     #[test]
@@ -249,7 +261,8 @@ mod tests {
             ("view_info = {} view_info.x = view_info", "tables within tables without end"),
             ("view_info = {", "unexpected symbol"),
         ] {
-            let error = table_of("v", source.as_bytes(), "view_info").unwrap_err().to_string();
+            let error =
+                table_of("v", source.as_bytes(), "view_info", &Rc::default()).unwrap_err().to_string();
             assert!(
                 error.starts_with("chisel v: ") && (error.contains(why) || why == "unexpected symbol"),
                 "{source}: {error}"
@@ -405,9 +418,9 @@ mod tests {
     #[test]
     fn what_chisels_expect_of_luajit_is_there() {
         let sandbox = sandbox();
-        let source = "return string.format('%s %s %d %.2f%%', nil, true, 3.7, 1.625), bit.band(0xff, 0x1f), #('').rep('', 1e9), ('GET /a b'):match('^%u+ (%g+)'), ('a=b'):match('[%g]+')";
+        let source = "return string.format('%s %s %d %.2f%% %.2f', nil, true, 3.7, 1.625, 2.675), bit.band(0xff, 0x1f), #('').rep('', 1e9), ('GET /a b'):match('^%u+ (%g+)'), ('a=b'):match('[%g]+')";
         let values = sandbox.run(source.as_bytes()).unwrap();
         let texts: Vec<String> = values.iter().map(|v| v.to_string().unwrap()).collect();
-        assert_eq!(texts, ["nil true 3 1.63%", "31", "0", "/a", "a=b"]);
+        assert_eq!(texts, ["nil true 3 1.63% 2.67", "31", "0", "/a", "a=b"]);
     }
 }

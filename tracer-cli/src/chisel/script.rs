@@ -7,14 +7,11 @@ use super::error::ChiselError;
 use super::limits::Limits;
 use super::requests::{Requests, Run};
 use super::sandbox::{Callback, Sandbox};
-use super::{api_chisel, api_evt, api_sysdig};
+use super::{api_chisel, api_evt, api_sysdig, modules};
 use bstr::BString;
-use mlua::{Error, Function, Lua, Table, Value};
+use mlua::{Function, Lua, Table, Value};
 use std::cell::RefCell;
 use std::rc::Rc;
-
-/// How deep `require` may be nested.
-const MAX_REQUIRE: usize = 16;
 
 /// What every chisel of a run is given.
 #[derive(Clone)]
@@ -139,45 +136,7 @@ fn open_api(lua: &Lua, requests: &Rc<Requests>, surroundings: &Surroundings) -> 
     let sysdig = api_sysdig::table(lua, &surroundings.run)?;
     globals.raw_set("tracer", &sysdig)?;
     globals.raw_set("sysdig", sysdig)?;
-    open_modules(lua, &globals, &surroundings.catalog)
-}
-
-/// `require`, for the modules beside the chisels and those of Lua itself.
-fn open_modules(lua: &Lua, globals: &Table, catalog: &Rc<Catalog>) -> mlua::Result<()> {
-    let loaded = lua.create_table()?;
-    for name in ["string", "table", "math", "os", "io", "coroutine", "bit"] {
-        loaded.raw_set(name, globals.raw_get::<Value>(name)?)?;
-    }
-    let package = lua.create_table()?;
-    package.raw_set("loaded", &loaded)?;
-    // Chisels used to extend these; the folders are the catalog's.
-    package.raw_set("path", "")?;
-    package.raw_set("cpath", "")?;
-    globals.raw_set("package", package)?;
-    let catalog = Rc::clone(catalog);
-    let depth = std::cell::Cell::new(0);
-    let require = lua.create_function(move |lua, name: String| {
-        let known: Value = loaded.raw_get(name.as_str())?;
-        if !known.is_nil() {
-            return Ok(known);
-        }
-        let source = catalog.find(&name).map_err(Error::external)?;
-        let Some(source) = source else { return Err(Error::runtime(format!("no module {name}"))) };
-        if depth.get() >= MAX_REQUIRE {
-            return Err(Error::runtime(format!("module {name} requires itself")));
-        }
-        depth.set(depth.get() + 1);
-        let chunk = lua.load(&*source.text).set_name(format!("={name}.lua"));
-        let result = chunk.set_mode(mlua::chunk::ChunkMode::Text).call::<Value>(name.as_str());
-        depth.set(depth.get() - 1);
-        let module = match result? {
-            Value::Nil => Value::Boolean(true),
-            module => module,
-        };
-        loaded.raw_set(name, &module)?;
-        Ok(module)
-    })?;
-    globals.raw_set("require", require)
+    modules::open(lua, &globals, &surroundings.catalog)
 }
 
 /// What the globals of a file say; `None` when it is no chisel.

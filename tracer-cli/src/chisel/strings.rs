@@ -5,6 +5,7 @@
 //! texts are those on Lua's stack, and what grows is Lua's memory and counts for its limit.
 
 use super::pattern::{Capture, Fault, Matcher, is_plain};
+use super::rounding::half_away;
 use super::watchdog;
 use mlua::{Lua, Table, ffi};
 use std::ffi::{CStr, c_int};
@@ -376,7 +377,7 @@ impl Made {
 static FORMAT: OnceLock<ffi::lua_CFunction> = OnceLock::new();
 
 /// Digits after the point of each `%.Nf` in a format, with the place of its argument, from 2.
-fn fixed_digits(format: &[u8], mut found: impl FnMut(c_int, i32)) {
+fn fixed_digits(format: &[u8], mut found: impl FnMut(c_int, u8)) {
     let mut place = 1;
     let mut rest = format;
     while let Some(at) = memchr::memchr(b'%', rest) {
@@ -390,7 +391,7 @@ fn fixed_digits(format: &[u8], mut found: impl FnMut(c_int, i32)) {
         if rest[end] == b'f' {
             let digits = rest[..end].rsplit(|b| *b == b'.').next().filter(|digits| digits.len() < end);
             if let Some([digit @ b'0'..=b'9']) = digits {
-                found(place, i32::from(digit - b'0'));
+                found(place, digit - b'0');
             }
         }
         rest = &rest[end + 1..];
@@ -403,8 +404,8 @@ unsafe extern "C-unwind" fn format(state: *mut ffi::lua_State) -> c_int {
     unsafe {
         fixed_digits(text(state, 1), |place, digits| {
             let number = ffi::lua_tonumber(state, place);
-            if (number * 10f64.powi(digits)).fract().abs() == 0.5 {
-                let rounded = if number > 0.0 { number.next_up() } else { number.next_down() };
+            let rounded = half_away(number, digits);
+            if rounded != number {
                 ffi::lua_pushnumber(state, rounded);
                 ffi::lua_replace(state, place);
             }

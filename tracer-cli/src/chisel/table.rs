@@ -7,6 +7,7 @@
 use super::api_evt::{LuaValue, read_field};
 use super::error::ChiselError;
 use super::requests::{Interval, Requests};
+use super::rounding::half_away;
 use super::script::Surroundings;
 use crate::fields::{self, Extraction, FieldRef};
 use crate::filter::Filter;
@@ -256,7 +257,7 @@ impl TopTable {
             Unit::TimePercent | Unit::Cpu => {
                 let percent = if delta > 0 { sum / delta as f64 * 100.0 } else { 0.0 };
                 // Writing to memory does not fail, here and below.
-                let _ = write!(out, "{:.2}%", half_up(percent));
+                let _ = write!(out, "{:.2}%", half_away(percent, 2));
             }
         }
     }
@@ -344,17 +345,9 @@ fn write_bytes(out: &mut Vec<u8>, bytes: f64) {
     let large =
         UNITS.iter().map(|(unit, power)| (unit, 1024f64.powi(*power))).find(|(_, size)| bytes > *size);
     let _ = match large {
-        Some((unit, size)) => write!(out, "{:.2}{unit}", half_up(bytes / size)),
+        Some((unit, size)) => write!(out, "{:.2}{unit}", half_away(bytes / size, 2)),
         None => write!(out, "{}B", bytes as i64),
     };
-}
-
-/// A number that rounds up where two digits after the point leave exactly a half, as LuaJIT prints it.
-fn half_up(number: f64) -> f64 {
-    let scaled = number * 100.0;
-    // A product that was rounded is no half: 2.675 lies below one.
-    let is_exact = number.mul_add(100.0, -scaled) == 0.0;
-    if scaled.fract() == 0.5 && is_exact { number.next_up() } else { number }
 }
 
 /// A time of so many ns with the unit that leaves two or three digits before the point.
@@ -387,13 +380,6 @@ mod tests {
         let time = |n| text(|out| write_time(out, n));
         assert_eq!([time(999.0), time(1500.0), time(15_000.0)], ["999ns", "1.50us", "15us"]);
         assert_eq!([time(1_250_000.0), time(75e6), time(12_340_000_000.0)], ["1.25ms", "75ms", "12.34s"]);
-    }
-
-    #[test]
-    fn exact_halves_are_rounded_up() {
-        let rounded = |n: f64| format!("{:.2}", half_up(n));
-        assert_eq!([1.625, 0.125, 2.375, 0.375].map(rounded), ["1.63", "0.13", "2.38", "0.38"]);
-        assert_eq!([2.675, 1.005, 8.345, 1.1].map(rounded), ["2.67", "1.00", "8.35", "1.10"]);
     }
 
     #[test]

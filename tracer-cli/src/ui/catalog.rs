@@ -17,11 +17,13 @@ impl Catalog {
     pub fn load(folders: &[PathBuf]) -> (Self, Vec<String>) {
         let mut faults = Vec::new();
         let mut views: Vec<Rc<View>> = Vec::new();
-        let mut add = |name: &str, source: &[u8], faults: &mut Vec<String>| match parse(name, source) {
-            Ok(view) if views.iter().any(|one| one.id == view.id) => {}
-            Ok(view) => views.push(Rc::new(view)),
-            Err(fault) => faults.push(fault),
-        };
+        let modules = Rc::new(chisel::Catalog::of(folders.to_vec()));
+        let mut add =
+            |name: &str, source: &[u8], faults: &mut Vec<String>| match parse(name, source, &modules) {
+                Ok(view) if views.iter().any(|one| one.id == view.id) => {}
+                Ok(view) => views.push(Rc::new(view)),
+                Err(fault) => faults.push(fault),
+            };
         for folder in folders {
             for file in view_files(folder) {
                 let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -74,8 +76,8 @@ fn is_view(path: &Path) -> bool {
     name.starts_with("v_") && name.ends_with(".lua")
 }
 
-fn parse(name: &str, source: &[u8]) -> Result<View, String> {
-    let table = sandbox::table_of(name, source, "view_info").map_err(|e| e.to_string())?;
+fn parse(name: &str, source: &[u8], modules: &Rc<chisel::Catalog>) -> Result<View, String> {
+    let table = sandbox::table_of(name, source, "view_info", modules).map_err(|e| e.to_string())?;
     let view: View = serde_json::from_value(table).map_err(|e| format!("view {name}: {e}"))?;
     // Unknown fields are found here, not when somebody chooses the view.
     for containers in [false, true] {
@@ -113,7 +115,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_view_is_said() {
-        let fault = |source: &str| parse("v_mine", source.as_bytes()).map(|v| v.id).unwrap_err();
+        let fault =
+            |source: &str| parse("v_mine", source.as_bytes(), &Rc::default()).map(|v| v.id).unwrap_err();
         assert!(fault("view_info = {").contains("v_mine"));
         assert!(fault("view_info = { id = 'x', name = 'X' }").contains("columns"));
         let unknown = "view_info = { id = 'x', name = 'X', columns = {{ name = 'A', field = 'proc.nam', is_key = true }} }";
