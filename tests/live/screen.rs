@@ -1,35 +1,127 @@
-//! `tracer ui` in a real terminal, driven as a user drives it.
+//! `tracer ui` in a real terminal, driven as users drive it: the stories of `stories.txt`, each in a terminal of tmux
+//! and a folder of its own.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use regex::Regex;
+use tracer_tests::programs::Scratch;
 use tracer_tests::{Completion, Needs, Trial, live, tracer};
 
-const TMUX: &[Needs] = &[Needs::Program("tmux")];
-const ROOT_AND_TMUX: &[Needs] = &[Needs::Root, Needs::Program("tmux")];
 /// How long the screen may take to show what is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(30);
 
-pub fn trials() -> Vec<Trial> {
-    vec![
-        live("screen::of_a_capture", TMUX, of_a_capture),
-        live("screen::of_this_machine", ROOT_AND_TMUX, of_this_machine),
-        live("screen::is_given_back", TMUX, is_given_back),
-    ]
+const STORIES: &str = include_str!("stories.txt");
+/// What a shell says after the command of a story.
+const END: &str = r#"code=$?; echo; echo "[ended $code]"; exec sleep 1000"#;
+
+/// One line of a story.
+#[derive(Clone, Copy)]
+struct Step {
+    line: usize,
+    verb: &'static str,
+    text: &'static str,
 }
 
-/// A terminal of 120 by 30 with a shell command in it.
+struct Story {
+    name: String,
+    needs: &'static [Needs],
+    steps: Vec<Step>,
+}
+
+pub fn trials() -> Vec<Trial> {
+    let trial = |story: Story| live(story.name.clone(), story.needs, move || tell(&story));
+    stories().into_iter().map(trial).collect()
+}
+
+/// The stories of the file, whose head says how they are written.
+fn stories() -> Vec<Story> {
+    let mut stories: Vec<Story> = Vec::new();
+    for (line, text) in STORIES.lines().enumerate().filter(|(_, text)| !text.starts_with('#')) {
+        if let Some(title) = text.strip_prefix("== ") {
+            let name: Vec<&str> = title.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+            let name: Vec<&str> = name.into_iter().filter(|word| !word.is_empty()).collect();
+            let name = format!("screen::{}", name.join("_").to_lowercase());
+            stories.push(Story { name, needs: &[Needs::Program("tmux")], steps: Vec::new() });
+        } else if let Some(story) = stories.last_mut().filter(|_| !text.trim().is_empty()) {
+            let (verb, text) = text.split_once(' ').unwrap_or((text, ""));
+            match verb {
+                "root" => story.needs = &[Needs::Root, Needs::Program("tmux")],
+                _ => story.steps.push(Step { line: line + 1, verb, text: text.trim_start() }),
+            }
+        }
+    }
+    stories
+}
+
+fn tell(story: &Story) -> Result<Completion> {
+    let first = story.steps.first().map_or(0, |step| step.line);
+    // A short name: paths are on the screen.
+    let scratch = Scratch::new(&format!("ui-{first}"))?;
+    let terminal = Terminal { name: format!("{}-{}", story.name.replace(':', "_"), std::process::id()) };
+    for step in &story.steps {
+        terminal
+            .take(*step, scratch.path())
+            .with_context(|| format!("stories.txt:{}: {} {}", step.line, step.verb, step.text))?;
+    }
+    Ok(Completion::Completed)
+}
+
+/// A terminal of 120 by 30.
 struct Terminal {
+    /// Of the tmux server.
     name: String,
 }
 
 impl Terminal {
-    fn start(name: &str, command: &str) -> Result<Self> {
-        let terminal = Terminal { name: format!("tracer-{name}-{}", std::process::id()) };
-        terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", "30", command])?;
-        Ok(terminal)
+    fn take(&self, step: Step, folder: &Path) -> Result<()> {
+        match step.verb {
+            "start" => self.start(step.text, folder),
+            "keys" => {
+                let keys: Vec<&str> = step.text.split(' ').collect();
+                self.tmux(&[&["send-keys"], keys.as_slice()].concat()).map(drop)
+            }
+            "type" => self.tmux(&["send-keys", "-l", step.text]).map(drop),
+            "mouse" => self.tmux(&["send-keys", "-l", &format!("\x1b[<{}", step.text)]).map(drop),
+            "see" => self.until(&[], step.text, true),
+            "gone" => self.until(&[], step.text, false),
+            "colour" => self.until(&["-e"], step.text, true),
+            "colourless" => self.until(&["-e"], step.text, false),
+            "size" => {
+                let (width, height) = step.text.split_once(' ').context("width and height")?;
+                self.tmux(&["resize-window", "-x", width, "-y", height]).map(drop)
+            }
+            "restored" => self.restored(),
+            "run" => {
+                let done = shell(step.text, folder)?.status()?;
+                ensure!(done.success(), "{done}");
+                Ok(())
+            }
+            "until" => {
+                let deadline = Instant::now() + PATIENCE;
+                while !shell(step.text, folder)?.status()?.success() {
+                    ensure!(Instant::now() < deadline, "it never was so:\n{}", self.screen(&[])?);
+                    std::thread::sleep(PAUSE);
+                }
+                Ok(())
+            }
+            _ => bail!("no such verb"),
+        }
+    }
+
+    fn start(&self, command: &str, folder: &Path) -> Result<()> {
+        let command = format!("{command}; {END}");
+        let size = ["-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", "30"];
+        let output = environment(Command::new("tmux").args(["-L", &self.name]), folder)?
+            .args(size)
+            .args(["/bin/bash", "-c", &command])
+            .output()
+            .context("tmux")?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
     }
 
     fn tmux(&self, arguments: &[&str]) -> Result<String> {
@@ -39,27 +131,38 @@ impl Terminal {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    fn screen(&self) -> Result<String> {
-        self.tmux(&["capture-pane", "-p"])
+    fn screen(&self, options: &[&str]) -> Result<String> {
+        self.tmux(&[&["capture-pane", "-p"], options].concat())
     }
 
-    /// Waits until the screen shows what is wanted.
-    fn until(&self, what: &str, wanted: impl Fn(&str) -> bool) -> Result<String> {
+    /// Waits until the screen shows a pattern, or shows it no more.
+    fn until(&self, options: &[&str], pattern: &str, wanted: bool) -> Result<()> {
+        let pattern = Regex::new(&format!("(?m){pattern}"))?;
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let screen = self.screen()?;
-            if wanted(&screen) {
-                return Ok(screen);
+            let screen = self.screen(options)?;
+            if pattern.is_match(&screen) == wanted {
+                return Ok(());
             }
             if Instant::now() > deadline {
-                bail!("the screen never showed {what}:\n{screen}");
+                let never = if wanted { "never showed it" } else { "went on to show it" };
+                bail!("the screen {never}:\n{screen}");
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(PAUSE);
         }
     }
 
-    fn keys(&self, keys: &[&str]) -> Result<()> {
-        self.tmux(&[&["send-keys"], keys].concat()).map(drop)
+    /// Waits until the other screen and the mouse were given back and the cursor is seen.
+    fn restored(&self) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let flags = self.tmux(&["display", "-p", "#{alternate_on} #{mouse_any_flag} #{cursor_flag}"])?;
+            if flags.trim() == "0 0 1" {
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "alternate screen, mouse, cursor: {flags}");
+            std::thread::sleep(PAUSE);
+        }
     }
 }
 
@@ -69,90 +172,22 @@ impl Drop for Terminal {
     }
 }
 
-fn ui(arguments: &str) -> Result<String> {
-    Ok(format!("'{}' ui {arguments}", tracer::binary()?.display()))
+fn shell(command: &str, folder: &Path) -> Result<Command> {
+    let mut shell = Command::new("/bin/bash");
+    environment(shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::null()), folder)?;
+    Ok(shell)
 }
 
-fn capture() -> String {
+/// What the commands of a story find: nothing of whoever runs the tests.
+fn environment<'a>(command: &'a mut Command, folder: &Path) -> Result<&'a mut Command> {
+    let binary = tracer::binary()?;
+    let programs = binary.parent().context("a binary is in a folder")?;
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
     let captures = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
-    captures.join("bencer_example2_502error-947a737.scap.gz").display().to_string()
-}
-
-/// The first line of the screen.
-fn title(screen: &str) -> &str {
-    screen.lines().next().unwrap_or("")
-}
-
-fn of_a_capture() -> Result<Completion> {
-    let terminal = Terminal::start("capture", &ui(&format!("-pc -r '{}'", capture()))?)?;
-    // The whole file, with the sums that csysdig has.
-    let screen = terminal.until("all of the file", |screen| screen.contains(" evts, 12.09s)"))?;
-    let first = screen.lines().nth(3).unwrap_or("");
-    ensure!(
-        first.contains("13969  13924       9    0.38") && first.contains("/usr/sbin/haproxy"),
-        "{screen}"
-    );
-    // Into the process, and back.
-    terminal.keys(&["Enter"])?;
-    terminal.until("its threads", |screen| title(screen) == "Viewing: Threads For: proc.pid=13969")?;
-    terminal
-        .until("their rows", |screen| screen.lines().nth(3).is_some_and(|row| row.contains("haproxy")))?;
-    terminal.keys(&["BSpace"])?;
-    terminal.until("all processes", |screen| title(screen) == "Viewing: Processes For: whole machine")?;
-    // Another view, sorted by name of the call.
-    terminal.keys(&["F2"])?;
-    terminal.until("the menu", |screen| screen.contains("Select View"))?;
-    terminal.keys(&["End", "Up", "Enter"])?;
-    let screen = terminal.until("another view", |screen| !title(screen).contains("Processes"))?;
-    ensure!(title(&screen).starts_with("Viewing: "), "{screen}");
-    terminal.keys(&["BSpace"])?;
-    // A filter, a wrong one first.
-    terminal.keys(&["F4"])?;
-    terminal.until("the filter", |screen| screen.contains("Filter: evt.type!=switch  Enter"))?;
-    terminal.keys(&["C-u", "proc.nam=curl", "Enter"])?;
-    terminal.until("what is wrong", |screen| screen.contains("proc.nam"))?;
-    terminal.keys(&["C-u", "proc.name=curl", "Enter"])?;
-    terminal.until("one program", |screen| {
-        screen.contains("Filter: proc.name=curl")
-            && !screen.contains("haproxy")
-            && screen.contains("curl localhost")
-    })?;
-    // Its events, and a search in them.
-    terminal.keys(&["F6"])?;
-    terminal
-        .until("events", |screen| title(screen).starts_with("Viewing: Events") && screen.contains(" < "))?;
-    terminal.keys(&["/", "connect", "Enter"])?;
-    terminal.until("a connect", |screen| screen.contains(" connect "))?;
-    Ok(Completion::Completed)
-}
-
-fn of_this_machine() -> Result<Completion> {
-    let terminal = Terminal::start("live", &ui("-d 500")?)?;
-    let myself = std::process::id().to_string();
-    let shown = |screen: &str| screen.lines().any(|line| line.split_whitespace().next() == Some(&myself));
-    terminal
-        .until("processes", |screen| screen.contains("Source: Live System") && screen.lines().count() > 20)?;
-    // Only rows with the number of this process.
-    terminal.keys(&["F4", "F2"])?;
-    terminal.until("the question", |screen| screen.contains("Rows with:"))?;
-    terminal.keys(&[&myself, "Enter"])?;
-    terminal.until("this process", shown)?;
-    terminal.keys(&["p"])?;
-    terminal.until("the pause", |screen| title(screen).contains("PAUSED"))?;
-    Ok(Completion::Completed)
-}
-
-fn is_given_back() -> Result<Completion> {
-    for (name, key) in [("quit", "q"), ("interrupt", "C-c")] {
-        let command = format!(
-            "{}; echo \"ended with $?\"; stty -a | grep -o ' icanon'; sleep 60",
-            ui(&format!("-r '{}'", capture()))?
-        );
-        let terminal = Terminal::start(name, &command)?;
-        terminal.until("a view", |screen| title(screen).starts_with("Viewing:"))?;
-        terminal.keys(&[key])?;
-        let screen = terminal.until("the end", |screen| screen.contains("icanon"))?;
-        ensure!(screen.contains("ended with 0") && !screen.contains("Viewing:"), "{name}: {screen}");
+    let set = command.current_dir(folder).env("HOME", folder).env("XDG_CONFIG_HOME", folder.join("config"));
+    set.env("PATH", path).env("TZ", "UTC").env("LC_ALL", "C.UTF-8").env("CAPTURES", captures);
+    for name in ["NO_COLOR", "COLORTERM", "TMUX"] {
+        set.env_remove(name);
     }
-    Ok(Completion::Completed)
+    Ok(set)
 }

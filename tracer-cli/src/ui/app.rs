@@ -129,6 +129,8 @@ pub struct App {
     /// The slider has the keys.
     pub slides: bool,
     pub remembered: Remembered,
+    /// Something was reported at least once.
+    has_shown: bool,
     number: u64,
     pub(super) requests: Vec<Request>,
 }
@@ -161,6 +163,7 @@ impl App {
             slider: None,
             slides: false,
             remembered: Remembered::default(),
+            has_shown: false,
             number: 0,
             requests: Vec::new(),
         };
@@ -426,6 +429,8 @@ impl App {
     /// Takes what the other thread says.
     pub fn report(&mut self, report: Report) {
         let current = self.number;
+        self.has_shown |=
+            matches!(report, Report::Sample { .. } | Report::Lines { .. } | Report::Reading { .. });
         match report {
             Report::Sample { number, sample } if number == current => {
                 if self.paused && self.settings.live {
@@ -468,6 +473,11 @@ impl App {
                 });
             }
             Report::Failed(why) => self.progress.failure = Some(why),
+            Report::Ended(why) => {
+                // Before there was anything to look at, the reason is all there is to say.
+                self.quit |= !self.has_shown;
+                self.progress.failure = Some(why);
+            }
             // Of something that is no longer on the screen.
             _ => {}
         }

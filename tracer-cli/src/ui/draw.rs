@@ -28,7 +28,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &mut App, theme: Theme) {
     let area = frame.area();
     let before = app.size;
     app.size = Size { width: area.width, height: area.height, has_slider: app.slider.is_some() };
-    if before.height != app.size.height
+    if before.page() != app.size.page()
         && let Some(at) = app.selected_index()
     {
         // The selected row stays in view.
@@ -101,8 +101,11 @@ fn draw_title(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
         (&selection, theme.title()),
     ];
     write(buffer, area, area.x, &pieces);
-    if app.paused {
-        write_right(buffer, area, "PAUSED", theme.alarm());
+    let recorded = app.recorded.as_ref().map(|r| format!("● {} events to {} (w ends it)", r.events, r.name));
+    let paused = app.paused.then(|| "PAUSED".to_owned());
+    let notes: Vec<String> = [paused, recorded].into_iter().flatten().collect();
+    if !notes.is_empty() {
+        write_right(buffer, area, &notes.join(" "), theme.alarm());
     }
 }
 
@@ -160,9 +163,6 @@ fn draw_source(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
     }
     if let Some(warning) = warning(app) {
         write_right(buffer, area, &warning, theme.alarm());
-    } else if let Some(recorded) = &app.recorded {
-        let text = format!("● {} events to {} (w ends it)", recorded.events, recorded.name);
-        write_right(buffer, area, &text, theme.alarm());
     }
 }
 

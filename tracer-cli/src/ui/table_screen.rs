@@ -270,6 +270,8 @@ fn write_bar(share: f64, width: usize, out: &mut String) {
 fn empty_hint(app: &App) -> &'static str {
     if !app.level.find.is_empty() {
         "no row has this text (Esc clears it)"
+    } else if app.progress.failure.is_some() {
+        "nothing more is read"
     } else if app.settings.live {
         "nothing yet that passes the filter"
     } else if app.progress.reading.is_over {

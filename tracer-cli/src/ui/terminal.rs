@@ -2,7 +2,8 @@
 
 use super::app::{App, Effect};
 use super::event_loop::EventLoop;
-use super::theme::Theme;
+use super::sixteen::Sixteen;
+use super::theme::{Depth, Theme};
 use super::watch::Watch;
 use crossterm::cursor::Show;
 use crossterm::event::{self, DisableMouseCapture, EnableMouseCapture};
@@ -140,7 +141,8 @@ pub fn run(app: &mut App, watch: &Watch, theme: Theme, stop: &AtomicBool) -> io:
     on_signal(Signal::SIGCONT, continued)?;
     let keyboard = Keyboard::open()?;
     let mut ours = Some(Ours::take()?);
-    let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+    let terminal =
+        Terminal::new(CrosstermBackend::new(Sixteen::new(io::stdout(), theme.depth == Depth::Sixteen)))?;
     let mut events = EventLoop::new(app, watch, terminal, theme);
     while !events.app.quit && !stop.load(Ordering::Relaxed) {
         events.show()?;

@@ -110,8 +110,10 @@ pub enum Report {
         name: String,
         outcome: Option<Result<(), String>>,
     },
-    /// It cannot go on.
+    /// Something is wrong with what was read; there may be more of it.
     Failed(String),
+    /// It cannot go on: this is the last report.
+    Ended(String),
 }
 
 /// Where events come from.
@@ -188,7 +190,7 @@ impl Watch {
                 Err(_) => "an error of tracer itself: nothing more is read".to_owned(),
             };
             // A screen that is gone needs no message.
-            let _ = outgoing.send(Report::Failed(why));
+            let _ = outgoing.send(Report::Ended(why));
         })?;
         Ok(Self { requests, bell, reports })
     }
@@ -245,7 +247,9 @@ fn watch_files(
 ) -> anyhow::Result<()> {
     gatherer.copies_from(files);
     let index = index_of(files)?;
-    let total: Option<u64> = files.iter().map(|file| Some(file.metadata().ok()?.len())).sum();
+    // Nobody knows how much will come out of a pipe.
+    let length = |file: &PathBuf| file.metadata().ok().filter(|file| file.is_file()).map(|file| file.len());
+    let total: Option<u64> = files.iter().map(length).sum();
     while gatherer.wait_for_order() {
         let read = Arc::new(AtomicU64::new(0));
         let mut source: Box<dyn Source> = match &index {

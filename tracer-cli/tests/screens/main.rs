@@ -2,4 +2,5 @@
 //! keys: the real event loop over a real capture, with a terminal in memory.
 
 mod pictures;
+mod random;
 mod stage;

@@ -9,7 +9,7 @@ const SIZES: [(u16, u16); 4] = [(80, 24), (120, 40), (200, 60), (40, 10)];
 /// Web servers behind a proxy, and what asks them: processes, files, connections, failures.
 const PROXY: &str = "bencer_example2_502error-947a737.scap.gz";
 /// A web server in a container.
-const CONTAINER: &str = "sysflow_tests_nginx_nginx-276f035.scap.gz";
+const CONTAINER: &str = "sysflow_tests_mpm-preforked_cold_start_capture-b9ea791.scap.gz";
 
 /// Commands of a shell in a container.
 const SHELL: &str = "sysflow_tests_alpine_alpine-b1cbcc7.scap.gz";
