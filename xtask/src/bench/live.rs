@@ -5,24 +5,23 @@
 //! probe costs; they are switched on only for runs of their own, because they cost, too, and what they say of an empty
 //! program is subtracted.
 
+mod bpf;
 mod empty_program;
 mod programs;
+mod promptness;
 mod watcher;
 mod workload;
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::{build, median};
 use empty_program::EmptyProgram;
 use programs::Statistics;
 pub use watcher::Tracer;
-use watcher::{How, WATCHERS, Watcher, wrap};
+use watcher::{How, Said, WATCHERS, Watcher, wrap};
 use workload::Workload;
 
 #[derive(clap::Args)]
@@ -57,7 +56,7 @@ pub fn run(root: &Path, args: &Args) -> Result<()> {
         .filter(|one| matches!(one.how, How::Nobody) || one.name.contains(&args.watcher))
         .collect();
     let mut bench = Bench { tracer, rows: BTreeMap::new(), programs: BTreeMap::new() };
-    bench.start_up()?;
+    promptness::print(&bench.tracer)?;
     for round in 0..args.rounds {
         eprintln!("round {} of {}", round + 1, args.rounds);
         for workload in &workloads {
@@ -90,8 +89,8 @@ struct Row {
     times: Vec<f64>,
     /// The same of the small part of the work.
     small: Vec<f64>,
-    /// Lost events and all events, summed over the rounds.
-    losses: Option<(u64, u64)>,
+    /// What tracers saw, summed over the rounds.
+    said: Option<Said>,
 }
 
 struct Bench {
@@ -119,9 +118,11 @@ impl Bench {
         }
         let running = watcher.start(&self.tracer)?;
         row.times.push(workload.run()?);
-        if let Some((lost, all)) = running.finish()? {
-            let sums = row.losses.get_or_insert_default();
-            *sums = (sums.0 + lost, sums.1 + all);
+        if let Some(Said { lost, all, seconds }) = running.finish()? {
+            let sums = row.said.get_or_insert_default();
+            sums.lost += lost;
+            sums.all += all;
+            sums.seconds += seconds;
         }
         Ok(())
     }
@@ -150,32 +151,9 @@ impl Bench {
         Ok(())
     }
 
-    /// From the start of the program to its first line, on a machine where something happens.
-    fn start_up(&self) -> Result<()> {
-        let mut times = Vec::new();
-        for _ in 0..5 {
-            let begin = Instant::now();
-            let mut child = Command::new(&self.tracer)
-                .args(["--unbuffered", "-n", "1"])
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::inherit())
-                .spawn()
-                .context("tracer")?;
-            let mut byte = [0];
-            let pipe = child.stdout.take().context("no pipe")?;
-            let got = std::io::BufReader::new(pipe).read(&mut byte)?;
-            times.push(begin.elapsed().as_secs_f64());
-            child.wait()?;
-            ensure!(got == 1, "the tracer printed nothing; bench needs root");
-        }
-        println!("start to first event: {:.0} ms", median(&times) * 1000.0);
-        Ok(())
-    }
-
     fn print(&self, workload: &Workload, watchers: &[&'static Watcher]) {
         println!("\n{}", workload.title);
-        println!("  {:<26} {:>9} {:>8}  lost", "", "median", "slower");
+        println!("  {:<26} {:>9} {:>8}  {:>10}  lost", "", "median", "slower", "million/s");
         let nobody = WATCHERS.iter().find(|one| matches!(one.how, How::Nobody));
         let untraced = nobody.and_then(|one| self.rows.get(&(workload.name, one.name)));
         for watcher in watchers {
@@ -186,9 +164,15 @@ impl Bench {
                 continue;
             }
             let ratio = untraced.map_or(f64::NAN, |untraced| times(row) / times(untraced));
-            let lost = row.losses.map_or(String::new(), |(lost, all)| format!("{lost} of {all}"));
+            // Events that user space has taken in, by its own CPU time: not all of a second is its.
+            let (speed, lost) = row.said.as_ref().map_or_else(Default::default, |said| {
+                let speed = (said.all - said.lost) as f64 / said.seconds / 1e6;
+                let is_busy = said.seconds > 0.1 * row.times.len() as f64;
+                let speed = if is_busy { format!("{speed:.2}") } else { String::new() };
+                (speed, format!("{} of {}", said.lost, said.all))
+            });
             println!(
-                "  {:<26} {:>7.3} s {ratio:>7.2}x  {lost:<16} {}",
+                "  {:<26} {:>7.3} s {ratio:>7.2}x  {speed:>10}  {lost:<20} {}",
                 watcher.name,
                 times(row),
                 watcher.note

@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 
 use super::live::Tracer;
-use super::{build, median};
+use super::{build, cpu, median};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -78,7 +78,7 @@ fn live(tracer: &Path, capture: &Path, writers: usize, bytes: u64) -> Result<()>
     let path = capture.to_str().context("a path that is no text")?;
     let running = Tracer::start(tracer, &["-v", "-w", path, "--overwrite"])?;
     let pid = running.child.id();
-    let (before, begin) = (cpu_seconds(pid)?, Instant::now());
+    let (before, begin) = (cpu(pid)?, Instant::now());
     let children: Vec<Child> = (0..writers).map(|_| dd(bytes)).collect::<Result<_>>()?;
     for mut child in children {
         ensure!(child.wait()?.success(), "dd failed");
@@ -86,7 +86,7 @@ fn live(tracer: &Path, capture: &Path, writers: usize, bytes: u64) -> Result<()>
     let seconds = begin.elapsed().as_secs_f64();
     // What is still on its way is worked off and counted as well.
     std::thread::sleep(std::time::Duration::from_millis(300));
-    let cpu = cpu_seconds(pid)? - before;
+    let cpu = cpu(pid)? - before;
     let (lost, all) = running.finish()?;
     println!(
         "  {all} events in {seconds:.2} s: {:.0} events/s, {lost} lost, {:.0} ns of CPU time per event, file of {:.1} MB",
@@ -103,17 +103,6 @@ fn dd(bytes: u64) -> Result<Child> {
         .stdin(Stdio::null())
         .spawn()
         .context("dd")
-}
-
-/// CPU time of all threads of a process, in user space and in the kernel.
-fn cpu_seconds(pid: u32) -> Result<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // Behind the name, which may have blanks: the 14th and 15th field of proc(5).
-    let rest = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: Vec<f64> = rest.split_whitespace().skip(11).take(2).filter_map(|n| n.parse().ok()).collect();
-    ensure!(ticks.len() == 2, "/proc/{pid}/stat: {stat}");
-    // Ticks of a hundredth of a second on every Linux that there is.
-    Ok(ticks.iter().sum::<f64>() / 100.0)
 }
 
 /// Number of events, and seconds.

@@ -1,14 +1,14 @@
 //! A BPF program that does nothing: what any probe on the same tracepoints costs at the least, and what the kernel's
 //! statistics report for nothing, since they time each run with two readings of a clock.
 
-use std::ffi::{CStr, c_long};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ffi::CStr;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use anyhow::{Context, Result};
 
-/// Commands of bpf(2) and the type of the program (include/uapi/linux/bpf.h).
-const PROG_LOAD: c_long = 5;
-const RAW_TRACEPOINT_OPEN: c_long = 17;
+use super::bpf::{self, PROG_LOAD, RAW_TRACEPOINT_OPEN};
+
+/// The type of the program (include/uapi/linux/bpf.h).
 const TYPE_RAW_TRACEPOINT: u32 = 17;
 
 /// `r0 = 0; exit`
@@ -56,21 +56,9 @@ impl EmptyProgram {
             unused: [0; 3],
             name,
         };
-        let program = bpf(PROG_LOAD, &load).context("load an empty BPF program")?;
+        let program = bpf::command(PROG_LOAD, &load).context("load an empty BPF program")?;
         let open = Open { name: tracepoint.as_ptr() as u64, program: program.as_raw_fd() as u32, padding: 0 };
-        let link = bpf(RAW_TRACEPOINT_OPEN, &open).with_context(|| format!("attach to {tracepoint:?}"))?;
+        let link = bpf::command(RAW_TRACEPOINT_OPEN, &open).with_context(|| format!("attach to {tracepoint:?}"))?;
         Ok(EmptyProgram { _program: program, _link: link })
-    }
-}
-
-/// bpf(2) for commands that return a descriptor.
-fn bpf<T>(command: c_long, attributes: &T) -> std::io::Result<OwnedFd> {
-    // SAFETY: the kernel reads `size_of::<T>()` bytes at `attributes` and what they point to, all of which the callers
-    // keep alive.
-    let fd = unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_ref(attributes), size_of::<T>()) };
-    match i32::try_from(fd) {
-        // SAFETY: a descriptor that the kernel has just made for us.
-        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
-        _ => Err(std::io::Error::last_os_error()),
     }
 }

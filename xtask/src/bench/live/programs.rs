@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::fd::OwnedFd;
 
 use anyhow::{Context, Result};
 
-const SWITCH: &str = "/proc/sys/kernel/bpf_stats_enabled";
+use super::bpf;
+
+/// Which statistics (include/uapi/linux/bpf.h).
+const RUN_TIME: u32 = 0;
 
 /// One program: its runs so far.
 pub struct Program {
@@ -14,17 +18,16 @@ pub struct Program {
     pub nanoseconds: u64,
 }
 
-/// The kernel's run-time statistics, on as long as the value lives.
+/// The kernel's run-time statistics, on as long as the value lives and no longer, whatever ends the bench: they cost every
+/// run of every program.
 pub struct Statistics {
-    before: String,
+    _on: OwnedFd,
 }
 
 impl Statistics {
     /// Switches them on. Fails without root.
     pub fn enable() -> Result<Statistics> {
-        let before = fs::read_to_string(SWITCH).context(SWITCH)?;
-        fs::write(SWITCH, "1").context(SWITCH)?;
-        Ok(Statistics { before })
+        Ok(Statistics { _on: bpf::command(bpf::ENABLE_STATS, &RUN_TIME).context("BPF statistics")? })
     }
 
     /// The programs that the process holds, by number.
@@ -43,13 +46,6 @@ impl Statistics {
             }
         }
         Ok(found)
-    }
-}
-
-impl Drop for Statistics {
-    fn drop(&mut self) {
-        // Best effort: the value was readable and writable a moment ago.
-        let _ = fs::write(SWITCH, self.before.trim());
     }
 }
 

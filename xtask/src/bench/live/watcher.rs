@@ -16,6 +16,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::empty_program::EmptyProgram;
 use super::programs::{self, Program, Statistics};
 use super::workload;
+use crate::bench;
 
 /// One row of the figures.
 pub struct Watcher {
@@ -115,6 +116,16 @@ impl Watcher {
     }
 }
 
+/// What a tracer has seen.
+#[derive(Default)]
+pub struct Said {
+    pub lost: u64,
+    /// All events, the lost ones too.
+    pub all: u64,
+    /// CPU time that it took, from when it watched.
+    pub seconds: f64,
+}
+
 /// A watcher at work. Dropping it ends it.
 pub enum Running {
     Nobody,
@@ -132,12 +143,12 @@ impl Running {
         }
     }
 
-    /// Ends it; the numbers of lost and of all events if it is a tracer.
-    pub fn finish(self) -> Result<Option<(u64, u64)>> {
-        match self {
-            Running::Tracer(tracer) => tracer.finish().map(Some),
-            _ => Ok(None),
-        }
+    /// Ends it; what a tracer says.
+    pub fn finish(self) -> Result<Option<Said>> {
+        let Running::Tracer(tracer) = self else { return Ok(None) };
+        let seconds = tracer.work_off()?;
+        let (lost, all) = tracer.finish()?;
+        Ok(Some(Said { lost, all, seconds }))
     }
 }
 
@@ -174,6 +185,8 @@ impl Drop for Neighbour {
 pub struct Tracer {
     pub child: Child,
     recording: Option<PathBuf>,
+    /// CPU time until it watched, seconds.
+    before: f64,
 }
 
 impl Tracer {
@@ -195,26 +208,25 @@ impl Tracer {
             .spawn()
             .context("tracer")?;
         let recording = arguments.contains(&RECORDING).then_some(file);
-        let running = Tracer { child, recording };
-        running.wait_until_attached()?;
+        let mut running = Tracer { child, recording, before: 0.0 };
+        wait_until_attached(&running.child)?;
+        running.before = bench::cpu(running.child.id())?;
         Ok(running)
     }
 
-    /// Its programs are attached when the number of its BPF links no longer grows.
-    fn wait_until_attached(&self) -> Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        let (mut last, mut since) = (0, Instant::now());
-        while Instant::now() < deadline {
-            let links = programs::links(self.child.id());
-            if links != last {
-                (last, since) = (links, Instant::now());
+    /// Waits until it has nothing to do any more; the CPU time that it took, seconds.
+    fn work_off(&self) -> Result<f64> {
+        /// In a tenth of a second; less than a CPU that is at work.
+        const IDLE: f64 = 0.03;
+        let mut seconds = bench::cpu(self.child.id())?;
+        loop {
+            std::thread::sleep(Duration::from_millis(100));
+            let now = bench::cpu(self.child.id())?;
+            if now - seconds < IDLE {
+                return Ok(now - self.before);
             }
-            if links > 0 && since.elapsed() > Duration::from_millis(300) {
-                return Ok(());
-            }
-            std::thread::sleep(Duration::from_millis(10));
+            seconds = now;
         }
-        bail!("the tracer attached nothing in 20 s")
     }
 
     /// Interrupts it; returns the numbers of lost and of all events.
@@ -242,6 +254,23 @@ impl Drop for Tracer {
             let _ = fs::remove_file(file);
         }
     }
+}
+
+/// Waits until a tracer watches: the number of its BPF links no longer grows. When it did so last.
+pub fn wait_until_attached(tracer: &Child) -> Result<Instant> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let (mut last, mut since) = (0, Instant::now());
+    while Instant::now() < deadline {
+        let links = programs::links(tracer.id());
+        if links != last {
+            (last, since) = (links, Instant::now());
+        }
+        if links > 0 && since.elapsed() > Duration::from_millis(300) {
+            return Ok(since);
+        }
+        std::thread::sleep(Duration::from_millis(3));
+    }
+    bail!("the tracer attached nothing in 20 s")
 }
 
 /// Puts a peer before a command; `None` where it is not installed.
