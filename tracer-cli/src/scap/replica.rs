@@ -11,7 +11,7 @@ use super::input::Input;
 use super::reader::CaptureSource;
 use super::redact::Redaction;
 use crate::event::{Event, EventBits};
-use crate::schema::ParamType;
+use crate::schema::{ParamInfo, ParamType};
 use crate::source::{Next, Source, SourceError};
 use crate::state::amendment::{AmendedBinding, AmendedThread, Amendment};
 use crate::state::fd::{FdInfo, Socket};
@@ -30,6 +30,10 @@ pub(super) struct Replica {
     reader: Inspector,
     /// Stamps of a process' table of fds and of the reader's, when both had the same contents.
     same_fds: FxHashMap<i64, (u64, u64)>,
+    /// The same of threads: their [`Thread::changed`].
+    same_threads: FxHashMap<i64, (u64, u64)>,
+    /// The same of all that an event of a thread shows: [`State::changed`].
+    same_all: FxHashMap<i64, (u64, u64)>,
     /// Threads that the event mentions, by number.
     mentioned: Vec<i64>,
     entries: Vec<u8>,
@@ -75,18 +79,8 @@ impl Replica {
         if self.reader.state.machine.hostname != *hostname {
             amendment.hostname = Some(hostname.clone());
         }
-        self.mention(context);
-        for i in 0..self.mentioned.len() {
-            let Some(tid) = self.mentioned.get(i).copied() else { continue };
-            match context.state.by_tid(tid) {
-                Some(thread) => self.compare_thread(context.state, thread, redaction, &mut amendment),
-                // It ended, or is of another of several recordings.
-                None if self.knows(tid) => amendment.unknown.push(tid),
-                None => {}
-            }
-        }
-        if let Some(process) = context.process() {
-            self.compare_fds(process, &mut amendment);
+        if !self.is_same_all(context) {
+            self.compare_all(context, redaction, &mut amendment);
         }
         if let Some(thread) = context.thread() {
             self.compare_users(context.state, thread, &mut amendment);
@@ -117,6 +111,32 @@ impl Replica {
         }
     }
 
+    /// Whether nothing has changed since all that the event shows was the same.
+    fn is_same_all(&self, context: &Context<'_>) -> bool {
+        let changed = (context.state.changed(), self.reader.state.changed());
+        self.same_all.get(&context.event.tid) == Some(&changed) && !context.event.info().params.iter().any(is_tid)
+    }
+
+    fn compare_all(&mut self, context: &Context<'_>, redaction: &Redaction, amendment: &mut Amendment) {
+        self.mention(context);
+        for i in 0..self.mentioned.len() {
+            let Some(tid) = self.mentioned.get(i).copied() else { continue };
+            match context.state.by_tid(tid) {
+                Some(thread) => self.compare_thread(context.state, thread, redaction, amendment),
+                // It ended, or is of another of several recordings.
+                None if self.knows(tid) => amendment.unknown.push(tid),
+                None => {}
+            }
+        }
+        if let Some(process) = context.process() {
+            self.compare_fds(process, amendment);
+        }
+        if amendment.is_empty() {
+            let changed = (context.state.changed(), self.reader.state.changed());
+            note(&mut self.same_all, &self.reader.state, context.event.tid, changed);
+        }
+    }
+
     /// Lists the threads that fields of the event can show something of.
     fn mention(&mut self, context: &Context<'_>) {
         self.mentioned.clear();
@@ -137,7 +157,7 @@ impl Replica {
             }
         }
         for (i, param) in context.event.info().params.iter().enumerate() {
-            if matches!(param.ty, ParamType::Pid | ParamType::Pid32)
+            if is_tid(param)
                 && let Some(tid) = context.event.i64(i)
             {
                 self.mentioned.push(tid);
@@ -147,19 +167,27 @@ impl Replica {
     }
 
     fn compare_thread(
-        &self,
+        &mut self,
         state: &State,
         thread: &Thread,
         redaction: &Redaction,
         amendment: &mut Amendment,
     ) {
-        let container = state.container_of(thread);
         let known = self.reader.state.by_tid(thread.tid);
+        let changes = (thread.changed, known.map_or(0, |known| known.changed));
+        if self.same_threads.get(&thread.tid) == Some(&changes) {
+            return;
+        }
+        let container = state.container_of(thread);
         let is_same = known.is_some_and(|known| {
             let reads = self.reader.state.container_of(known);
             reads.map(|c| &c.id) == container.map(|c| &c.id) && same_thread(known, thread, redaction)
         });
-        if is_same || amendment.threads.iter().any(|other| other.thread.tid == thread.tid) {
+        if is_same {
+            note(&mut self.same_threads, &self.reader.state, thread.tid, changes);
+            return;
+        }
+        if amendment.threads.iter().any(|other| other.thread.tid == thread.tid) {
             return;
         }
         let mut push = |thread: &Thread| {
@@ -200,12 +228,7 @@ impl Replica {
     /// The tables of fds of `process` and of the reader are the same now.
     fn note_same_fds(&mut self, process: &Thread) {
         let known = self.reader.state.by_tid(process.tid).map_or(0, |known| known.fds.stamp());
-        self.same_fds.insert(process.tid, (process.fds.stamp(), known));
-        if self.same_fds.len() > 2 * self.reader.state.len() + 1024 {
-            // Of processes that ended.
-            let state = &self.reader.state;
-            self.same_fds.retain(|pid, _| state.find(*pid).is_some());
-        }
+        note(&mut self.same_fds, &self.reader.state, process.tid, (process.fds.stamp(), known));
     }
 
     fn compare_users(&self, state: &State, thread: &Thread, amendment: &mut Amendment) {
@@ -222,6 +245,20 @@ impl Replica {
         {
             amendment.groups.push((thread.gid, name.clone()));
         }
+    }
+}
+
+/// Whether a parameter is the number of a thread.
+fn is_tid(param: &ParamInfo) -> bool {
+    matches!(param.ty, ParamType::Pid | ParamType::Pid32)
+}
+
+/// Notes of thread `tid` what was compared.
+fn note(same: &mut FxHashMap<i64, (u64, u64)>, state: &State, tid: i64, compared: (u64, u64)) {
+    same.insert(tid, compared);
+    if same.len() > 2 * state.len() + 1024 {
+        // Of those that ended.
+        same.retain(|tid, _| state.find(*tid).is_some());
     }
 }
 

@@ -195,7 +195,7 @@ impl Inspector {
                 apply_clone::clone(&mut self.state, event, layout, caller, look_up);
                 self.make_room(0, event.tid);
                 binding.thread = self.state.find(event.tid);
-                if let Some(thread) = binding.thread.and_then(|key| self.state.thread_mut(key)) {
+                if let Some(thread) = binding.thread.and_then(|key| self.state.thread_at_work(key)) {
                     binding.latency = pair(thread, event).latency;
                 }
                 return binding;
@@ -212,7 +212,12 @@ impl Inspector {
         }
         let Some(key) = self.bind(event, plan.bind, look_up) else { return binding };
         binding.thread = Some(key);
-        let Some(thread) = self.state.thread_mut(key) else { return binding };
+        let thread = if plan.is_switch || matches!(plan.action, Action::Own(_)) {
+            self.state.thread_mut(key)
+        } else {
+            self.state.thread_at_work(key)
+        };
+        let Some(thread) = thread else { return binding };
         let mut enter_fd = None;
         if plan.is_call && event.ty.is_exit() {
             Pair { latency: binding.latency, enter_fd } = pair(thread, event);
@@ -260,7 +265,7 @@ impl Inspector {
             None if how == Bind::Always && event.tid > 0 => self.learn(event, look_up),
             None => return None,
         };
-        if let Some(thread) = self.state.thread_mut(key) {
+        if let Some(thread) = self.state.thread_at_work(key) {
             thread.last_access = event.ts;
         }
         Some(key)
@@ -306,7 +311,7 @@ impl Inspector {
         look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>,
     ) {
         // Out of the thread while the handler runs, so that it can be read while the state changes.
-        let enter = self.state.thread_mut(key).map(|thread| &mut thread.enter);
+        let enter = self.state.thread_at_work(key).map(|thread| &mut thread.enter);
         let kept = enter.filter(|enter| event.ty.is_exit() && enter.ty().is_some()).map(std::mem::take);
         let nothing = EnterParams::default();
         let mut step = Step {
@@ -324,7 +329,7 @@ impl Inspector {
         handler(&mut step);
         binding.fd = step.fd;
         if let Some(kept) = kept
-            && let Some(thread) = self.state.thread_mut(key)
+            && let Some(thread) = self.state.thread_at_work(key)
         {
             thread.enter = kept;
         }

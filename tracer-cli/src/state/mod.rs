@@ -8,6 +8,7 @@ mod apply_file;
 mod apply_process;
 mod apply_socket;
 pub mod cgroup_id;
+mod changes;
 mod container_monitor;
 pub mod container_note;
 pub mod containers;
@@ -29,6 +30,7 @@ mod unite;
 pub mod users;
 
 use crate::event::Event;
+use changes::Changes;
 use containers::{Container, Place};
 use fd::FdInfo;
 use members::Members;
@@ -42,6 +44,8 @@ use thread::Thread;
 pub struct State {
     threads: Vec<Option<Box<Thread>>>,
     free: Vec<u32>,
+    /// For [`Thread::changed`].
+    changes: Changes,
     by_tid: FxHashMap<i64, u32>,
     recent: Recent,
     /// The thread of an event that no thread made.
@@ -125,8 +129,23 @@ impl State {
         }
     }
 
+    /// To change what is known of a thread.
     #[inline]
     pub fn thread_mut(&mut self, key: ThreadKey) -> Option<&mut Thread> {
+        let thread = self.threads.get_mut(key.0 as usize)?.as_deref_mut()?;
+        thread.changed = self.changes.next();
+        Some(thread)
+    }
+
+    /// Another number after each change of any thread, its fds and containers too.
+    #[inline]
+    pub fn changed(&self) -> u64 {
+        self.changes.last()
+    }
+
+    /// To note that a thread makes an event ([`Thread::last`] and the like), which is no change.
+    #[inline]
+    fn thread_at_work(&mut self, key: ThreadKey) -> Option<&mut Thread> {
         self.threads.get_mut(key.0 as usize)?.as_deref_mut()
     }
 
@@ -198,6 +217,7 @@ impl State {
         if thread.place == Place::Unknown {
             thread.place = self.place_of(&thread);
         }
+        thread.changed = self.changes.next();
         let tid = thread.tid;
         let lives = u32::from(!thread.flags.contains(thread::ThreadFlags::DEAD));
         if thread.is_main() {
@@ -228,6 +248,7 @@ impl State {
     pub fn remove(&mut self, tid: i64) -> Option<Box<Thread>> {
         let index = self.by_tid.remove(&tid)?;
         self.free.push(index);
+        self.changes.next();
         let thread = self.threads.get_mut(index as usize)?.take()?;
         let lives = u32::from(!thread.flags.contains(thread::ThreadFlags::DEAD));
         if thread.is_main() {
@@ -294,6 +315,7 @@ impl State {
     pub(super) fn find_place(&mut self, key: ThreadKey) {
         let Some(mut thread) = self.threads.get_mut(key.0 as usize).and_then(Option::take) else { return };
         thread.place = self.place_of(&thread);
+        thread.changed = self.changes.next();
         if let Some(slot) = self.threads.get_mut(key.0 as usize) {
             *slot = Some(thread);
         }

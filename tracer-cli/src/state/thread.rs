@@ -72,6 +72,8 @@ pub struct Thread {
     pub pid: i64,
     /// Time of the last access, ns since the epoch, for eviction.
     pub last_access: u64,
+    /// Another number after each change of what is known of it, which no other thread has or had.
+    pub changed: u64,
     pub last: LastEvent,
     pub cpu_use: CpuUse,
     /// ns of CPU time over all switch events seen (`thread.totexectime`).
@@ -186,6 +188,7 @@ impl Thread {
             cpu_use: CpuUse::default(),
             adoptions: 0,
             last_access: 0,
+            changed: 0,
             enter: EnterParams::default(),
         }
     }
