@@ -2,8 +2,6 @@
 
 /// Names of maps in the object.
 pub mod map {
-    pub const PLANS: &str = "PLANS";
-    pub const PLANS_COMPAT: &str = "PLANS_COMPAT";
     pub const RINGS: &str = "RINGS";
     pub const SCRATCH: &str = "SCRATCH";
     pub const SLOTS: &str = "SLOTS";
@@ -12,8 +10,10 @@ pub mod map {
     pub const EXIT_PROGRAMS_RAW: &str = "EXIT_PROGRAMS_RAW";
 }
 
-/// Names of read-only globals in the object.
+/// Names of globals in the object, which user space writes before the probe is loaded.
 pub mod global {
+    pub const PLANS: &str = "PLANS";
+    pub const PLANS_COMPAT: &str = "PLANS_COMPAT";
     pub const SETTINGS: &str = "SETTINGS";
     pub const OFFSETS: &str = "OFFSETS";
 }

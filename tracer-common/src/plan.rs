@@ -2,7 +2,7 @@
 //!
 //! User space writes one [`CallPlan`] per system call number; growing coverage means growing data.
 
-/// Entries of a plan map. x86_64 and i386 end well below; higher numbers, which no kernel knows, have the last plan.
+/// Entries of a table of plans. x86_64 and i386 end well below; higher numbers, which no kernel knows, have the last plan.
 pub const PLAN_ENTRIES: u32 = 512;
 /// Pieces one call can copy.
 pub const MAX_PIECES: usize = 8;
@@ -181,5 +181,19 @@ pub struct CallPlan {
     pub _pad: [u8; 2],
     pub piece: [PiecePlan; MAX_PIECES],
 }
+
+impl CallPlan {
+    /// Nothing is wanted.
+    pub const NONE: CallPlan = CallPlan {
+        flags: 0,
+        args: 0,
+        pieces: 0,
+        program: 0,
+        due: 0,
+        _pad: [0; 2],
+        piece: [PiecePlan { kind: 0, arg: 0, len: 0, len_arg: 0, when: 0, _pad: 0, limit: 0 }; MAX_PIECES],
+    };
+}
+
 const _: () = assert!(size_of::<PiecePlan>() == 8);
 const _: () = assert!(size_of::<CallPlan>() == 72);

@@ -1,12 +1,12 @@
 //! `sys_enter` and `sys_exit`.
 
 use crate::copy::{
-    Outcome, SHORT, arg, body_len, close, forget_at, length, repeat, store, user_bytes, user_string, wanted, word,
+    Outcome, SHORT, arg, body_len, close, forget, forget_at, length, repeat, store, user_bytes, user_string, wanted, word,
 };
 use crate::emit::{self, Here};
 use crate::file;
 use crate::kernel::{opaque, read_user, setting};
-use crate::maps::{EXIT_PROGRAMS, EXIT_PROGRAMS_RAW, PLANS, PLANS_COMPAT, SCRATCH, Scratch};
+use crate::maps::{EXIT_PROGRAMS, EXIT_PROGRAMS_RAW, PLANS, PLANS_COMPAT, Plans, SCRATCH, Scratch};
 use crate::regs::{Caller, RawRegs, Regs, TypedRegs};
 use crate::task;
 use crate::vector;
@@ -45,6 +45,9 @@ struct Call {
     caller: Caller,
 }
 
+/// The number of the last plan.
+const LAST: u32 = PLAN_ENTRIES - 1;
+
 /// Set in the numbers of the x32 interface (arch/x86/include/uapi/asm/unistd.h), which are those of the 64-bit one.
 const X32_BIT: u32 = 1 << 30;
 
@@ -54,7 +57,7 @@ const X32_BIT: u32 = 1 << 30;
 fn wanted_call<R: Regs>(regs: &R, nr: u64, direction: u16) -> Option<Call> {
     let nr = nr as u32;
     let native = if nr == u32::MAX { NR_RT_SIGRETURN } else { nr & !X32_BIT };
-    let mut plan = PLANS.get(place(native))?;
+    let mut plan = if nr & !X32_BIT <= LAST { PLANS.of(nr) } else { rare_plan(&PLANS, native)? };
     // The two numbers of sigreturn are not each other's; they are rare.
     if plan.flags & direction << want::EITHER == 0 && nr != u32::MAX {
         return None;
@@ -72,7 +75,7 @@ fn wanted_call<R: Regs>(regs: &R, nr: u64, direction: u16) -> Option<Call> {
         {
             (number, packed) = (meant as u32, args);
         }
-        plan = PLANS_COMPAT.get(place(number))?;
+        plan = rare_plan(&PLANS_COMPAT, number)?;
     }
     if plan.flags & direction == 0 {
         return None;
@@ -81,10 +84,12 @@ fn wanted_call<R: Regs>(regs: &R, nr: u64, direction: u16) -> Option<Call> {
     Some(Call { plan, number, packed, caller })
 }
 
-/// Where the plan of a number is.
+/// The plan of any number; those beyond the table have the last one. The verifier is made to forget the number, since it
+/// would follow the paths of each that it knows.
 #[inline(always)]
-fn place(number: u32) -> u32 {
-    if number < PLAN_ENTRIES { number } else { PLAN_ENTRIES - 1 }
+fn rare_plan(plans: &'static Plans, number: u32) -> Option<&'static CallPlan> {
+    let number = if number > LAST { LAST } else { number };
+    Some(plans.of(forget(scratch(emit::here()?)?, number as u64) as u32))
 }
 
 #[inline(always)]
@@ -131,8 +136,8 @@ fn quick<R: Regs>(call: &Call, regs: &R, draft: &Draft) -> bool {
     if call.caller.compat || buffer && (plan.pieces != 1 || first.kind != piece::BUF) {
         return false;
     }
-    let Some(words) = regs.words() else { return false };
     let Some(slot) = draft.here.slot(draft.time) else { return false };
+    let Some(words) = regs.words() else { return false };
     let slot = slot.cast::<u64>();
     const HEAD: usize = HEADER_LEN / 8;
     // SAFETY: a slot is longer than a header and six words.

@@ -1,11 +1,13 @@
 //! Maps and globals.
 
+use crate::kernel::opaque;
 use aya_ebpf::{
     bindings::BPF_F_MMAPABLE,
     btf_maps::{ArrayOfMaps, RingBuf},
     macros::{btf_map, map},
     maps::{Array, ProgramArray},
 };
+use core::cell::UnsafeCell;
 use tracer_common::{
     config::{MAX_CPUS, Offsets, Settings},
     plan::{CallPlan, PLAN_ENTRIES},
@@ -39,10 +41,6 @@ const _: () = assert!(core::mem::offset_of!(Scratch, body) == HEADER_LEN);
 
 #[map]
 pub static SCRATCH: Array<Scratch> = Array::with_max_entries(1, 0);
-#[map]
-pub static PLANS: Array<CallPlan> = Array::with_max_entries(PLAN_ENTRIES, 0);
-#[map]
-pub static PLANS_COMPAT: Array<CallPlan> = Array::with_max_entries(PLAN_ENTRIES, 0);
 /// The slots of all CPUs, one row after the other.
 #[map]
 pub static SLOTS: Array<Slot> = Array::with_max_entries(1, BPF_F_MMAPABLE);
@@ -58,6 +56,29 @@ pub static EXIT_PROGRAMS_RAW: ProgramArray = ProgramArray::with_max_entries(4, 0
 /// One ring per CPU, put in by user space. The inner size is a template only.
 #[btf_map]
 pub static RINGS: ArrayOfMaps<RingBuf<u8, 262144>, { MAX_CPUS as usize }> = ArrayOfMaps::new();
+
+/// Plans by number. Globals and no maps: a look into a map goes by way of the stack.
+#[repr(transparent)]
+pub struct Plans(UnsafeCell<[CallPlan; PLAN_ENTRIES as usize]>);
+
+// SAFETY: user space writes them before any program is loaded, nobody does later.
+unsafe impl Sync for Plans {}
+
+impl Plans {
+    /// The plan of a number that is in the table.
+    #[inline(always)]
+    pub fn of(&'static self, number: u32) -> &'static CallPlan {
+        const { assert!(PLAN_ENTRIES.is_power_of_two()) };
+        let place = opaque(number as u64) & (PLAN_ENTRIES as u64 - 1);
+        // SAFETY: inside the table. The compiler does not know where the address comes from, and so not what it saw there.
+        unsafe { &*(opaque(self.0.get() as u64) as *const CallPlan).add(place as usize) }
+    }
+}
+
+#[unsafe(no_mangle)]
+pub static PLANS: Plans = Plans(UnsafeCell::new([CallPlan::NONE; PLAN_ENTRIES as usize]));
+#[unsafe(no_mangle)]
+pub static PLANS_COMPAT: Plans = Plans(UnsafeCell::new([CallPlan::NONE; PLAN_ENTRIES as usize]));
 
 /// Written by user space before loading; the verifier treats them as constants.
 #[unsafe(no_mangle)]

@@ -253,10 +253,13 @@ impl Probe {
             slots,
         });
         let plain_offsets = Plain(offsets);
+        let [native, compat] = plans.map(whole_table);
         let mut bpf = EbpfLoader::new()
             .btf(Some(&btf))
             .override_global(global::SETTINGS, &settings, true)
             .override_global(global::OFFSETS, &plain_offsets, true)
+            .override_global(global::PLANS, native.as_slice(), true)
+            .override_global(global::PLANS_COMPAT, compat.as_slice(), true)
             .map_max_entries(map::SCRATCH, cpus)
             .map_max_entries(map::SLOTS, (cpus * slots).max(1))
             .map_max_entries(map::CPUS, cpus)
@@ -264,7 +267,6 @@ impl Probe {
             .map_err(|e| {
                 if is_permission(&e) { ProbeError::NotAllowed } else { ProbeError::Refused(one_line(&e)) }
             })?;
-        write_plans(&mut bpf, plans)?;
         let mut lanes = make_rings(&mut bpf, cpus, options.ring_bytes)?;
         lanes.extend(map_slots(&bpf, cpus, slots)?);
         let (reports, tails) = load_programs(&mut bpf, &btf, options)?;
@@ -330,21 +332,10 @@ impl Probe {
     }
 }
 
-fn write_plans(bpf: &mut Ebpf, plans: [&[CallPlan]; 2]) -> Result<(), ProbeError> {
-    for (name, plans) in [map::PLANS, map::PLANS_COMPAT].into_iter().zip(plans) {
-        let refused =
-            |e: &(dyn std::error::Error + 'static)| ProbeError::Refused(format!("{name}: {}", one_line(e)));
-        let Some(map) = bpf.map_mut(name) else {
-            return Err(ProbeError::Refused(format!("the probe has no map {name}")));
-        };
-        let mut array: Array<_, Plain<CallPlan>> = Array::try_from(map).map_err(|e| refused(&e))?;
-        for (number, plan) in (0..PLAN_ENTRIES).zip(plans) {
-            if plan.flags != 0 {
-                array.set(number, Plain(*plan), 0).map_err(|e| refused(&e))?;
-            }
-        }
-    }
-    Ok(())
+/// As many plans as the probe has room for.
+fn whole_table(plans: &[CallPlan]) -> Vec<Plain<CallPlan>> {
+    let plans = plans.iter().copied().chain(std::iter::repeat(CallPlan::NONE));
+    plans.map(Plain).take(PLAN_ENTRIES as usize).collect()
 }
 
 fn make_rings(bpf: &mut Ebpf, cpus: u32, bytes: u32) -> Result<Vec<Lane>, ProbeError> {
