@@ -1,7 +1,7 @@
 //! What is behind a file descriptor.
 
 use crate::copy::{Outcome, aux, cursor, end_piece, forget, grow, open_piece, repeat, set_cursor, tail};
-use crate::kernel::{field, offset, read};
+use crate::kernel::{current, field, offset, read};
 use crate::maps::Scratch;
 use aya_ebpf::helpers::generated as helper;
 use tracer_common::record::{FileFacts, SocketFacts, file_flag, piece_status};
@@ -21,9 +21,7 @@ fn file_of(fd: i64) -> Option<u64> {
     if fd < 0 {
         return None;
     }
-    // SAFETY: no arguments.
-    let task = unsafe { helper::bpf_get_current_task() };
-    let files: u64 = field(task, offset!(task_files))?;
+    let files: u64 = field(current(), offset!(task_files))?;
     let table: u64 = field(files, offset!(files_fdt))?;
     let size: u32 = field(table, offset!(fdtable_max_fds))?;
     if fd as u64 >= size as u64 {
@@ -104,14 +102,8 @@ fn read_socket(s: *mut Scratch, fd: i64) -> Option<(u16, u64, u32)> {
     if family == AF_INET {
         let local: [u8; 4] = field(sk, offset!(inet_saddr)).unwrap_or_default();
         let remote: [u8; 4] = field(sk, offset!(sock_daddr)).unwrap_or_default();
-        facts.local[0] = local[0];
-        facts.local[1] = local[1];
-        facts.local[2] = local[2];
-        facts.local[3] = local[3];
-        facts.remote[0] = remote[0];
-        facts.remote[1] = remote[1];
-        facts.remote[2] = remote[2];
-        facts.remote[3] = remote[3];
+        facts.local[..4].copy_from_slice(&local);
+        facts.remote[..4].copy_from_slice(&remote);
     } else if family == AF_INET6 {
         facts.local = field(sk, offset!(sock_v6_rcv_saddr)).unwrap_or_default();
         facts.remote = field(sk, offset!(sock_v6_daddr)).unwrap_or_default();
@@ -174,6 +166,7 @@ const DENTRY: usize = 1;
 ///
 /// SAFETY: called by the kernel with the context given to `repeat`.
 unsafe extern "C" fn climb(_: u64, scratch: *mut *mut Scratch) -> i64 {
+    // SAFETY: see above.
     let s = unsafe { *scratch };
     let (mount_at, name_at) = (offset!(mount_mnt), offset!(dentry_name));
     let (mnt, dentry) = (cursor(s, MOUNT), cursor(s, DENTRY));

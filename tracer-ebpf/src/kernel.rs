@@ -21,6 +21,13 @@ macro_rules! setting {
 }
 pub(crate) use setting;
 
+/// `struct task_struct` of the caller.
+#[inline(always)]
+pub fn current() -> u64 {
+    // SAFETY: no arguments.
+    unsafe { helper::bpf_get_current_task() }
+}
+
 #[inline(always)]
 pub fn read<T: Copy>(address: u64) -> Option<T> {
     let mut value = MaybeUninit::<T>::uninit();

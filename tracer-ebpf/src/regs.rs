@@ -1,7 +1,7 @@
 //! The registers of a system call, `struct pt_regs` of x86_64 in 64-bit words:
 //! r15 r14 r13 r12 bp bx r11 r10 r9 r8 ax cx dx si di orig_ax.
 
-use crate::kernel::{field, offset, read};
+use crate::kernel::{current, field, offset, read};
 use crate::maps::Scratch;
 use aya_ebpf::helpers::generated as helper;
 
@@ -83,8 +83,8 @@ impl Regs for RawRegs {
     #[inline(always)]
     fn caller(&self) -> Caller {
         // SAFETY: no arguments.
-        let (task, id) = unsafe { (helper::bpf_get_current_task(), helper::bpf_get_current_pid_tgid()) };
-        let status: u32 = field(task, offset!(task_status)).unwrap_or(0);
+        let id = unsafe { helper::bpf_get_current_pid_tgid() };
+        let status: u32 = field(current(), offset!(task_status)).unwrap_or(0);
         Caller { tid: id as u32, tgid: (id >> 32) as u32, compat: status & TS_COMPAT != 0 }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::copy::{Outcome, aux, cursor, end_piece, grow, is_compat, open_piece, repeat, set_cursor, tail, user_bytes};
 use crate::file;
-use crate::kernel::{field, offset, read, read_user};
+use crate::kernel::{current, field, offset, read, read_user};
 use crate::maps::Scratch;
 use aya_ebpf::helpers::generated as helper;
 use tracer_common::{
@@ -24,10 +24,10 @@ const STRINGS: u32 = 64;
 const DEPTH: u32 = 32;
 const TMPFS_MAGIC: u64 = 0x0102_1994;
 
+/// `struct mm_struct` of the caller; 0 when it has none.
 #[inline(always)]
-fn current() -> u64 {
-    // SAFETY: no arguments.
-    unsafe { helper::bpf_get_current_task() }
+fn own_memory() -> u64 {
+    field(current(), offset!(task_mm)).unwrap_or(0)
 }
 
 #[inline(always)]
@@ -45,8 +45,9 @@ fn rss_counter(mm: u64, i: u64) -> u64 {
     if n < 0 { 0 } else { n as u64 }
 }
 
+/// Memory of any task.
 #[inline(always)]
-fn memory_facts(task: u64) -> MemoryFacts {
+pub fn memory_of(task: u64) -> MemoryFacts {
     let Some(mm) = field::<u64>(task, offset!(task_mm)) else { return MemoryFacts::default() };
     if mm == 0 {
         return MemoryFacts::default();
@@ -60,15 +61,9 @@ fn memory_facts(task: u64) -> MemoryFacts {
     }
 }
 
-/// Memory of any task, for tracepoints.
-#[inline(always)]
-pub fn memory_of(task: u64) -> MemoryFacts {
-    memory_facts(task)
-}
-
 #[inline(always)]
 pub fn memory(s: *mut Scratch) -> Outcome {
-    let facts = memory_facts(current());
+    let facts = memory_of(current());
     // SAFETY: the auxiliary area is aligned and large enough.
     unsafe { (&raw mut (*s).aux).cast::<MemoryFacts>().write(facts) };
     aux(s, size_of::<MemoryFacts>())
@@ -170,7 +165,7 @@ pub fn facts(s: *mut Scratch) -> Outcome {
     f.cap_permitted = field(cred, offset!(cred_cap_permitted)).unwrap_or(0);
     f.cap_effective = field(cred, offset!(cred_cap_effective)).unwrap_or(0);
 
-    let memory = memory_facts(task);
+    let memory = memory_of(task);
     f.vm_size = memory.vm_size;
     f.vm_rss = memory.vm_rss;
     f.vm_swap = memory.vm_swap;
@@ -227,7 +222,7 @@ fn is_memfd(file: u64, inode: u64) -> bool {
 /// User memory between two addresses that `mm_struct` names.
 #[inline(always)]
 fn area(s: *mut Scratch, from: u32, to: u32, limit: u64) -> Outcome {
-    let mm: u64 = field(current(), offset!(task_mm)).unwrap_or(0);
+    let mm = own_memory();
     let (Some(start), Some(end)) = (field::<u64>(mm, from), field::<u64>(mm, to)) else {
         return Outcome::ABSENT;
     };
@@ -252,19 +247,18 @@ pub fn env(s: *mut Scratch, limit: u64) -> Outcome {
 /// stack, and so the one above the environment (`bprm_execve`, fs/exec.c). 0 when not known.
 #[inline(always)]
 pub fn exec_name() -> u64 {
-    let mm: u64 = field(current(), offset!(task_mm)).unwrap_or(0);
-    field(mm, offset!(mm_env_end)).unwrap_or(0)
+    field(own_memory(), offset!(mm_env_end)).unwrap_or(0)
 }
 
 #[inline(always)]
 pub fn exe_path(s: *mut Scratch) -> Outcome {
-    let mm: u64 = field(current(), offset!(task_mm)).unwrap_or(0);
-    let exe: u64 = field(mm, offset!(mm_exe_file)).unwrap_or(0);
+    let exe: u64 = field(own_memory(), offset!(mm_exe_file)).unwrap_or(0);
     file::path(s, exe)
 }
 
 /// SAFETY: called by the kernel with the context given to `repeat`.
 unsafe extern "C" fn climb_cgroup(_: u64, scratch: *mut *mut Scratch) -> i64 {
+    // SAFETY: see above.
     let s = unsafe { *scratch };
     let node = cursor(s, 0);
     let parent = field::<u64>(node, offset!(kn_parent)).unwrap_or(0);
@@ -301,6 +295,7 @@ pub fn cgroup_path(s: *mut Scratch) -> Outcome {
 
 /// SAFETY: called by the kernel with the context given to `repeat`.
 unsafe extern "C" fn one_string(_: u64, scratch: *mut *mut Scratch) -> i64 {
+    // SAFETY: see above.
     let s = unsafe { *scratch };
     let at = cursor(s, 0);
     let compat = is_compat(s);

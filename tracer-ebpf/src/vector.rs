@@ -34,6 +34,7 @@ const STATUS: usize = 2;
 ///
 /// SAFETY: called by the kernel with the context given to `repeat`.
 unsafe extern "C" fn gather(_: u64, scratch: *mut *mut Scratch) -> i64 {
+    // SAFETY: see above.
     let s = unsafe { *scratch };
     let left = cursor(s, LEFT);
     if left == 0 {
