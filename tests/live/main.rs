@@ -7,6 +7,7 @@ mod chisels;
 mod command_line;
 mod commands;
 mod every_chisel;
+mod exec_names;
 mod hostile;
 mod loss;
 mod marked;
@@ -25,6 +26,7 @@ fn main() {
     trials.extend(reports::trials());
     trials.extend(screen::trials());
     trials.extend(ancestry::trials());
+    trials.extend(exec_names::trials());
     trials.extend(loss::trials());
     trials.extend(strace::trials());
     trials.extend(hostile::trials());

@@ -114,7 +114,8 @@ impl Replica {
     /// Whether nothing has changed since all that the event shows was the same.
     fn is_same_all(&self, context: &Context<'_>) -> bool {
         let changed = (context.state.changed(), self.reader.state.changed());
-        self.same_all.get(&context.event.tid) == Some(&changed) && !context.event.info().params.iter().any(is_tid)
+        self.same_all.get(&context.event.tid) == Some(&changed)
+            && !context.event.info().params.iter().any(is_tid)
     }
 
     fn compare_all(&mut self, context: &Context<'_>, redaction: &Redaction, amendment: &mut Amendment) {

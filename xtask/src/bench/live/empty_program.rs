@@ -58,7 +58,8 @@ impl EmptyProgram {
         };
         let program = bpf::command(PROG_LOAD, &load).context("load an empty BPF program")?;
         let open = Open { name: tracepoint.as_ptr() as u64, program: program.as_raw_fd() as u32, padding: 0 };
-        let link = bpf::command(RAW_TRACEPOINT_OPEN, &open).with_context(|| format!("attach to {tracepoint:?}"))?;
+        let link =
+            bpf::command(RAW_TRACEPOINT_OPEN, &open).with_context(|| format!("attach to {tracepoint:?}"))?;
         Ok(EmptyProgram { _program: program, _link: link })
     }
 }
