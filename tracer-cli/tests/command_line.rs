@@ -191,6 +191,23 @@ fn what_comes_before_a_cut_is_shown_and_the_cut_is_a_failure() {
 }
 
 #[test]
+fn what_is_written_can_be_shown_as_well() {
+    let copy = std::env::temp_dir().join(format!("tracer-tee-{}.scap", std::process::id()));
+    let path = copy.display().to_string();
+    let filter = "evt.dir=< and proc.name!=sudo";
+    let wanted = tracer(&["-r", &capture(FILES), filter]);
+    let shown = tracer(&["-r", &capture(FILES), "-w", &path, "--tee", filter]);
+    let written = tracer(&["-r", &path, "-p", "*%evt.rawtime %proc.name %evt.type %evt.args"]);
+    let same = tracer(&["-r", &capture(FILES), filter, "-p", "*%evt.rawtime %proc.name %evt.type %evt.args"]);
+    let silent = tracer(&["-r", &capture(FILES), "-w", &path, "--overwrite", filter]);
+    let _ = std::fs::remove_file(&copy);
+    assert!(!wanted.stdout.is_empty() && wanted.stdout == shown.stdout, "{}", text(&shown.stderr));
+    assert_eq!(text(&written.stdout), text(&same.stdout));
+    assert!(silent.stdout.is_empty());
+    assert_eq!(tracer(&["-r", &capture(FILES), "--tee"]).status.code(), Some(2));
+}
+
+#[test]
 fn several_files_are_read_one_after_the_other_and_each_is_counted_anew() {
     let first = tracer(&["-r", &capture(SETUID), "-tr"]).stdout;
     let second = tracer(&["-r", &capture(FILES), "-tr"]).stdout;

@@ -1,5 +1,6 @@
 //! What is shown of a capture is the same with an index, without one, and with several threads.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -62,13 +63,18 @@ fn indexed(capture: &Path, name: &str) -> (Scratch, Arc<IndexedCapture>) {
 }
 
 fn rewrite(from: &Path, to: &Path, codec: Codec) {
+    join(&[from.to_owned()], to, codec);
+}
+
+/// Writes captures again, into one file.
+fn join(from: &[PathBuf], to: &Path, codec: Codec) {
     let options = WriteOptions { path: to.to_owned(), codec, overwrite: true, ..WriteOptions::default() };
     let mut writer = CaptureWriter::new(options).unwrap();
-    let mut source = CaptureSource::open(from, ReadOptions::default()).unwrap();
+    let mut source = scap::open(from, &ReadOptions::default()).unwrap();
     let mut inspector = Inspector::default();
     source.load_state(&mut inspector.state).unwrap();
     let mut pipeline = Pipeline::new(Rules::default());
-    pipeline.run(&mut source, &mut inspector, &mut writer, &AtomicBool::new(false)).unwrap();
+    pipeline.run(source.as_mut(), &mut inspector, &mut writer, &AtomicBool::new(false)).unwrap();
 }
 
 fn find(path: &Path) -> Arc<IndexedCapture> {
@@ -238,7 +244,7 @@ fn what_a_filter_cannot_match_is_left_out() {
 fn zstd_files_have_their_index_in_them() {
     let path = capture("502error");
     let copy = Scratch::new("zstd");
-    rewrite(&path, &copy.0, Codec::Zstd(3));
+    rewrite(&path, &copy.0, Codec::default());
     let index = find(&copy.0);
     assert!(index.is_complete() && !index.is_beside());
     assert_eq!(index.contents().events(), scap::survey(&path).unwrap().events());
@@ -248,6 +254,36 @@ fn zstd_files_have_their_index_in_them() {
     rewrite(&path, &plain.0, Codec::None);
     let unpacked = zstd::decode_all(std::fs::File::open(&copy.0).unwrap()).unwrap();
     assert!(unpacked == std::fs::read(&plain.0).unwrap());
+}
+
+#[test]
+fn of_a_file_that_was_not_completed_only_the_rest_is_read_to_tell_what_is_in_it() {
+    let copy = Scratch::new("unfinished");
+    let parts = ["tests_nginx_nginx", "502error", "mpm-event"].map(capture);
+    join(&parts, &copy.0, Codec::default());
+    let whole = find(&copy.0).contents().clone();
+    let bytes = std::fs::read(&copy.0).unwrap();
+    let places = whole.frames.iter().skip(1).map(|frame| frame.offset).chain([whole.at]);
+    let mut unfinished = 0;
+    for place in places {
+        std::fs::write(&copy.0, bytes.get(..place as usize).unwrap()).unwrap();
+        let Found::Index(index) = IndexedCapture::find(&copy.0).unwrap() else { continue };
+        assert!(!index.is_complete());
+        unfinished += 1;
+        let (found, wanted) = (index.into_contents().unwrap(), scap::survey(&copy.0).unwrap());
+        assert_eq!(found.facts, wanted.facts);
+        assert_eq!(found.events(), wanted.events());
+        let of_all = |contents: &scap::Contents| {
+            let (mut kinds, mut names) = (BTreeMap::new(), BTreeSet::new());
+            for frame in &contents.frames {
+                frame.kinds.iter().for_each(|(kind, count)| *kinds.entry(*kind).or_insert(0) += count);
+                names.extend(frame.names.iter().flatten().cloned());
+            }
+            (kinds, names)
+        };
+        assert_eq!(of_all(&found), of_all(&wanted));
+    }
+    assert!(unfinished > 0);
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub struct Info {
 }
 
 impl Info {
-    /// Finds out about a capture: from its index, or else by reading all of it. `say` is told in words what
+    /// Finds out about a capture: from its index, as far as that goes, or else by reading it. `say` is told in words what
     /// takes its time, or is not as it should be.
     ///
     /// # Errors
@@ -39,11 +39,14 @@ impl Info {
         let compression = scap::compression_of(path)?;
         let info = |index, contents| Ok(Self { path: path.to_owned(), bytes, compression, index, contents });
         match found {
-            Found::Index(capture) if capture.is_complete() => {
-                let place = if capture.is_beside() { "beside the file" } else { "in the file" };
-                return info(Some(place), capture.into_contents());
+            Found::Index(capture) => {
+                let place = match (capture.is_complete(), capture.is_beside()) {
+                    (false, _) => "in the file, which was not completed",
+                    (true, true) => "beside the file",
+                    (true, false) => "in the file",
+                };
+                return info(Some(place), capture.into_contents()?);
             }
-            Found::Index(_) => say(&format!("{name} was not completed; reading all of it")),
             Found::Stale(index) => say(&format!(
                 "{} is not the index of {name} as it is now; reading all of it (tracer index {name} makes it anew)",
                 index.display()

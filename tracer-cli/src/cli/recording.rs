@@ -51,6 +51,7 @@ pub(super) fn options(args: &Args) -> Result<Option<WriteOptions>, UsageError> {
         is_partial: args.read.len() > 1
             || !args.fatfile && !args.display_filter && (!args.words.is_empty() || !args.suppress.is_empty()),
         redaction: redaction(&args.redact)?,
+        is_live: args.read.is_empty(),
         ring: args.ring.as_deref().map(|text| ring(text, args.dump_after)).transpose()?,
         no_index: args.no_index,
         inputs: args.read.iter().filter(is_file).cloned().collect(),
@@ -131,7 +132,7 @@ fn codec(text: &str) -> Result<Codec, UsageError> {
     text.strip_prefix("zstd:")
         .and_then(|level| level.parse().ok())
         .filter(|level| (1..=19).contains(level))
-        .map(Codec::Zstd)
+        .map(|level| Codec::Zstd(Some(level)))
         .ok_or_else(|| {
             UsageError(format!("--compress is none, gzip, zstd or zstd:1 to zstd:19, not '{text}'"))
         })
@@ -152,11 +153,11 @@ mod tests {
     fn compression() {
         let codec = |line: &str| parse(line).map(|options| options.map(|o| o.codec));
         assert_eq!(codec("-n 1"), Ok(None));
-        assert_eq!(codec("-w a"), Ok(Some(Codec::Zstd(3))));
+        assert_eq!(codec("-w a"), Ok(Some(Codec::Zstd(None))));
         assert_eq!(codec("-w a -z"), Ok(Some(Codec::Gzip)));
         assert_eq!(codec("-zw a"), Ok(Some(Codec::Gzip)));
         assert_eq!(codec("-w a --compress none"), Ok(Some(Codec::None)));
-        assert_eq!(codec("-w a --compress zstd:12"), Ok(Some(Codec::Zstd(12))));
+        assert_eq!(codec("-w a --compress zstd:12"), Ok(Some(Codec::Zstd(Some(12)))));
         for wrong in ["zstd:0", "zstd:20", "zstd:", "lz4", "gzip:1"] {
             assert!(codec(&format!("-w a --compress {wrong}")).is_err(), "{wrong}");
         }

@@ -4,6 +4,7 @@ use super::*;
 use crate::event::Event;
 use crate::schema::EventType;
 use crate::state::fd::{Endpoint, FdInfo, FdKind, L4, Role, Socket};
+use crate::state::interface::Interface;
 use crate::state::thread::{Thread, ThreadFlags};
 use crate::state::{Binding, Context, State};
 
@@ -61,7 +62,7 @@ fn state() -> State {
     }
     state.insert(cc);
     state.users.users.entry(501).or_default().name = "faraujo".into();
-    state.local_addresses.push([10, 0, 0, 1].into());
+    state.interfaces.push(Interface::of_address([10, 0, 0, 1].into()));
     state
 }
 

@@ -194,7 +194,7 @@ fn find(x: &Extraction<'_>, end: End) -> Option<(Endpoint, L4)> {
 
 fn is_local(x: &Extraction<'_>, ip: IpAddr) -> bool {
     let ip = ip.to_canonical();
-    ip.is_loopback() || x.context.state.local_addresses.contains(&ip)
+    ip.is_loopback() || x.context.state.is_local(ip)
 }
 
 /// Whether the server end of a connection is an address of this machine, or of the container that the
@@ -213,7 +213,7 @@ pub(super) fn serves_here(x: &Extraction<'_>, fd: &FdInfo) -> bool {
         Some(own) => fd.kind == FdKind::Ipv4 && dest == Some(own.into()),
         None if is_unset => fd.kind == if of_container.is_some() { FdKind::Ipv4 } else { FdKind::Ipv6 },
         // A container without an address is in the network of the host.
-        None => dest.is_some_and(|ip| x.context.state.local_addresses.contains(&ip)),
+        None => dest.is_some_and(|ip| x.context.state.is_local(ip)),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The machine that live events come from.
 
 use crate::state::Machine;
+use crate::state::interface::Interface;
 use bstr::ByteSlice;
+use nix::sys::socket::SockaddrStorage;
 use nix::time::{ClockId, clock_gettime};
 use std::net::IpAddr;
 
@@ -46,16 +48,27 @@ pub(super) fn clocks() -> (u64, u64) {
     (now.saturating_sub(read(ClockId::CLOCK_BOOTTIME)), now)
 }
 
-/// IP addresses of this machine's interfaces.
-pub(super) fn local_addresses() -> Vec<IpAddr> {
+/// This machine's interfaces that have IP addresses.
+pub(super) fn interfaces() -> Vec<Interface> {
     let Ok(interfaces) = nix::ifaddrs::getifaddrs() else { return Vec::new() };
     interfaces
-        .filter_map(|interface| {
-            let address = interface.address?;
-            let v4 = address.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
-            v4.or_else(|| address.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip())))
+        .filter_map(|found| {
+            let mut interface = Interface::of_address(found.address.as_ref().and_then(ip)?);
+            interface.name = found.interface_name.into();
+            if let Some(netmask) = found.netmask.as_ref().and_then(ip) {
+                interface.netmask = netmask;
+            }
+            if let Some(broadcast) = found.broadcast.as_ref().and_then(ip) {
+                interface.broadcast = broadcast;
+            }
+            Some(interface)
         })
         .collect()
+}
+
+fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
+    let v4 = address.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
+    v4.or_else(|| address.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip())))
 }
 
 #[cfg(test)]
@@ -74,6 +87,7 @@ mod tests {
     fn this_machine_is_described() {
         let machine = describe();
         assert!(machine.cpus > 0 && machine.memory > 0 && machine.boot_ts > 0);
-        assert!(local_addresses().iter().any(IpAddr::is_loopback));
+        let is_loopback = |i: &Interface| i.address.is_loopback() && i.name == "lo";
+        assert!(interfaces().iter().any(is_loopback));
     }
 }

@@ -36,7 +36,7 @@ const SOCKETS_FRESH: Duration = Duration::from_secs(1);
 /// be known of the machine itself.
 pub fn scan(state: &mut State) {
     state.machine = super::machine::describe();
-    state.local_addresses = super::machine::local_addresses();
+    state.interfaces = super::machine::interfaces();
     state.users = Users::of_host();
     let mut reader = Reader::new();
     for pid in numbers_in(&reader.root) {

@@ -79,14 +79,14 @@ impl FrameQueue {
     /// # Errors
     /// The thread or its compressor cannot be made.
     ///
-    /// With a `ring` frames are kept in memory.
-    pub fn new(codec: Codec, ring: Option<RingSize>, has_index: bool) -> io::Result<Self> {
+    /// With a `ring` frames are kept in memory. `is_live`: events do not wait.
+    pub fn new(codec: Codec, is_live: bool, ring: Option<RingSize>, has_index: bool) -> io::Result<Self> {
         let (jobs, take_jobs) = sync_channel(WAITING);
         let (give_empty, empty) = sync_channel(WAITING + 1);
         let progress = Arc::new(Progress::default());
         let ring = ring.map(FlightRing::new);
         let mut worker = Worker {
-            packer: Packer::new(codec)?,
+            packer: Packer::new(codec, is_live)?,
             file: None,
             ring,
             dump: None,

@@ -27,6 +27,7 @@
 //! A capture that is not of zstd, or was written by another program, has its index in a file beside
 //! it: a row of such records that begins with **Subject** (4), which tells the file that it belongs to.
 
+use crate::state::Machine;
 use bincode::config;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::fs::File;
@@ -140,6 +141,14 @@ pub struct Facts {
     pub memory: u64,
     /// Time of the first event, ns since the epoch; 0 when there is none.
     pub first_ts: u64,
+}
+
+impl Facts {
+    /// Of a capture that was made on this machine; the time is not known.
+    pub(super) fn of(machine: &Machine) -> Self {
+        let Machine { hostname, cpus, memory, .. } = machine;
+        Self { hostname: hostname.clone(), cpus: *cpus, memory: *memory, first_ts: 0 }
+    }
 }
 
 /// The file that an index beside it belongs to.

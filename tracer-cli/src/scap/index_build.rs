@@ -59,7 +59,7 @@ pub struct Granularity {
 
 impl Default for Granularity {
     fn default() -> Self {
-        Self { frame: 256 << 10, checkpoint: 4 << 20, to_state: 4 }
+        Self { frame: 256 << 10, checkpoint: 2 << 20, to_state: 4 }
     }
 }
 
@@ -111,20 +111,30 @@ impl Builder {
         }
     }
 
-    /// Reads to the end and hands each record to `emit`, in the order of the file. The last frame is
-    /// handed out even if reading fails behind it.
+    /// Of the rest of a capture, from `frame` on, which has this number and before which the state is that of
+    /// `inspector`. It gets no checkpoints.
+    pub fn of_rest(source: CaptureSource, inspector: Inspector, frame: Frame, number: u64) -> Self {
+        let counted = frame.events_before;
+        let granularity = Granularity { checkpoint: u64::MAX, ..Granularity::default() };
+        Self { inspector, frame, number, counted, ..Self::new(source, None, granularity) }
+    }
+
+    /// Reads a capture from its beginning to its end and hands each record to `emit`, in the order of the file. The
+    /// last frame is handed out even if reading fails behind it.
     ///
     /// # Errors
     /// The capture is damaged, or a record cannot be written.
     pub fn run(mut self, emit: Emit<'_>) -> Result<Facts, SourceError> {
         self.source.load_state(&mut self.inspector.state)?;
-        let machine = &self.inspector.state.machine;
-        let mut facts = Facts {
-            hostname: machine.hostname.clone(),
-            cpus: machine.cpus,
-            memory: machine.memory,
-            ..Facts::default()
-        };
+        self.run_on(emit)
+    }
+
+    /// As [`Builder::run`], from where the source is.
+    ///
+    /// # Errors
+    /// As [`Builder::run`].
+    pub fn run_on(mut self, emit: Emit<'_>) -> Result<Facts, SourceError> {
+        let mut facts = Facts::of(&self.inspector.state.machine);
         let result = self.read(emit);
         facts.first_ts = self.inspector.clock().first_ts.unwrap_or(0);
         let start = self.source.offset();

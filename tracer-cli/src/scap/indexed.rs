@@ -4,7 +4,7 @@ use super::checkpoint;
 use super::damage::CaptureError;
 use super::frames::{Compression, MAGIC};
 use super::index::{self, Contents, Facts, Frame, Piece, Record, Subject};
-use super::index_build::Collected;
+use super::index_build::{Builder, Collected};
 use super::input::{Input, plain};
 use super::reader::CaptureSource;
 use super::zstd_frame;
@@ -109,9 +109,32 @@ impl IndexedCapture {
         &self.contents
     }
 
-    /// As [`IndexedCapture::contents`].
-    pub fn into_contents(self) -> Contents {
-        self.contents
+    /// What is in the whole file: of one that was not completed, the rest is read.
+    ///
+    /// # Errors
+    /// The rest cannot be read, or is damaged.
+    pub fn into_contents(self) -> Result<Contents, SourceError> {
+        let rest = self.portions(None, |_| false, None).list.pop();
+        let Some(rest) = rest.filter(|_| self.tail.is_some()) else { return Ok(self.contents) };
+        let mut inspector = Inspector::default();
+        let source = self.open(&rest, &mut inspector)?;
+        let mut frames = self.contents.frames.clone();
+        frames.retain(|frame| frame.offset < rest.offset);
+        // What the first section says stands at the beginning.
+        let beginning = Portion { checkpoint: None, offset: 0, end: None, start: 0, events_before: 0 };
+        let mut first = Inspector::default();
+        self.open(&beginning, &mut first)?;
+        let facts = Facts { first_ts: self.contents.facts.first_ts, ..Facts::of(&first.state.machine) };
+        let Portion { offset, start, events_before, .. } = rest;
+        let first = Frame { offset, start, events_before, ..Frame::default() };
+        let builder = Builder::of_rest(source, inspector, first, frames.len() as u64);
+        builder.run_on(&mut |record| {
+            if let Record::Frame(frame) = record {
+                frames.push(frame);
+            }
+            Ok(())
+        })?;
+        Ok(Contents { frames, facts, ..self.contents })
     }
 
     /// Whether the index is in a file of its own.

@@ -390,9 +390,7 @@ impl CaptureSource {
                 Kind::Event(_) | Kind::Section => break,
                 Kind::Machine => state.machine = self.list(kind, len, machine::read)?,
                 Kind::Interfaces { sized } => {
-                    self.list(kind, len, |body| {
-                        interface_list::read(body, sized, &mut state.local_addresses)
-                    })?;
+                    self.list(kind, len, |body| interface_list::read(body, sized, &mut state.interfaces))?;
                 }
                 Kind::Users { sized } => {
                     self.list(kind, len, |body| user_list::read(body, sized, &mut state.users))?;

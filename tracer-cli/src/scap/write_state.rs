@@ -1,13 +1,13 @@
 //! What was there before the first event: the blocks that begin a section.
 
 use super::block::SECTION;
-use super::own_block;
 use super::redact::Redaction;
 use super::write_block::{
-    begin_block, begin_entry, code, end_block, end_entry, end_uncounted_entry, put_i64, put_strings,
-    put_text, put_u16, put_u32, put_u64,
+    begin_block, begin_entry, code, end_block, end_entry, put_i64, put_strings, put_text, put_u16, put_u32,
+    put_u64,
 };
 use super::write_container::{self, Notes};
+use super::{interface_list, own_block};
 use crate::state::fd::{Endpoint, FdInfo, FdKind, L4, Socket};
 use crate::state::thread::{Thread, ThreadFlags};
 use crate::state::users::Users;
@@ -79,7 +79,7 @@ fn append_texts<E>(
     let is_exact = *longest == WHOLE;
     section_header(out);
     machine(out, &state.machine);
-    interfaces(out, &state.local_addresses);
+    interface_list::append(out, &state.interfaces);
     users(out, &state.users, longest);
 
     // In the order of their numbers, so that one state always makes one file. Nothing is known of
@@ -153,40 +153,6 @@ fn machine(out: &mut Vec<u8>, machine: &Machine) {
     put_u64(out, machine.boot_ts);
     for _reserved in 0..3 {
         put_u64(out, 0);
-    }
-    end_block(out, block);
-}
-
-/// Of interfaces the state knows the addresses only: each becomes one without a name, with a network
-/// of one machine.
-fn interfaces(out: &mut Vec<u8>, addresses: &[IpAddr]) {
-    const NAME: &[u8] = b"";
-    if addresses.is_empty() {
-        return;
-    }
-    let block = begin_block(out, code::INTERFACES);
-    // All readers expect the IPv4 ones first.
-    for address in addresses.iter().filter(|a| a.is_ipv4()).chain(addresses.iter().filter(|a| a.is_ipv6())) {
-        let entry = begin_entry(out);
-        match address {
-            IpAddr::V4(v4) => {
-                put_u16(out, 1);
-                put_u16(out, NAME.len() as u16);
-                out.extend_from_slice(&v4.octets());
-                out.extend_from_slice(&[0xff; 4]);
-                out.extend_from_slice(&v4.octets());
-            }
-            IpAddr::V6(v6) => {
-                put_u16(out, 2);
-                put_u16(out, NAME.len() as u16);
-                out.extend_from_slice(&v6.octets());
-                out.extend_from_slice(&[0xff; 16]);
-                out.extend_from_slice(&v6.octets());
-            }
-        }
-        put_u64(out, 0);
-        out.extend_from_slice(NAME);
-        end_uncounted_entry(out, entry);
     }
     end_block(out, block);
 }

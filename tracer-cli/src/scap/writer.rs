@@ -58,6 +58,8 @@ pub struct WriteOptions {
     /// Not every event comes to the writer or is written, so that it must find out what readers are not told.
     pub is_partial: bool,
     pub redaction: Redaction,
+    /// The events happen now, and do not wait for the writer.
+    pub is_live: bool,
     /// Keep the end of the stream in memory and write it when it is asked for.
     pub ring: Option<Ring>,
     /// No events for the beginnings of system calls.
@@ -145,8 +147,13 @@ impl CaptureWriter {
     pub fn new(options: WriteOptions) -> Result<Self, String> {
         Ok(Self {
             names: Names::new(options.path.clone(), options.rotation, options.ring.is_some())?,
-            queue: FrameQueue::new(options.codec, options.ring.map(|ring| ring.size), !options.no_index)
-                .map_err(|e| format!("-w: {e}"))?,
+            queue: FrameQueue::new(
+                options.codec,
+                options.is_live,
+                options.ring.map(|ring| ring.size),
+                !options.no_index,
+            )
+            .map_err(|e| format!("-w: {e}"))?,
             rotation: match options.ring.map(|ring| ring.size) {
                 None => options.rotation,
                 Some(RingSize::Bytes(all)) => Rotation { bytes: Some(all / SEGMENTS), ..Rotation::default() },

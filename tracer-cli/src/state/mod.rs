@@ -16,6 +16,7 @@ pub mod enter_params;
 pub mod fd;
 pub mod fd_table;
 pub mod inspector;
+pub mod interface;
 mod members;
 mod orient;
 pub mod path;
@@ -61,8 +62,7 @@ pub struct State {
     pub containers: containers::Containers,
     pub machine: Machine,
     pub counts: StateCounts,
-    /// Local addresses, to tell the local end of a connection from the remote one.
-    pub local_addresses: Vec<IpAddr>,
+    pub interfaces: Vec<interface::Interface>,
     /// Time of the last switch on each CPU, ns since the epoch; 0 where none is known.
     pub switches: Vec<u64>,
 }
@@ -106,6 +106,11 @@ impl ThreadKey {
 }
 
 impl State {
+    /// Whether an interface of the machine has this address.
+    pub fn is_local(&self, address: IpAddr) -> bool {
+        self.interfaces.iter().any(|interface| interface.address == address)
+    }
+
     #[inline]
     pub fn find(&self, tid: i64) -> Option<ThreadKey> {
         let place = self.recent.place(tid);

@@ -6,7 +6,7 @@ use super::thread::Thread;
 
 impl State {
     /// Adds what `other` knows and this state does not: threads whose numbers nobody has, users, containers and
-    /// local addresses.
+    /// interfaces.
     pub fn unite(&mut self, other: &State) {
         for container in other.containers.iter() {
             if self.containers.by_id(&container.id).is_none() {
@@ -19,9 +19,9 @@ impl State {
         for (gid, name) in &other.users.groups {
             self.users.groups.entry(*gid).or_insert_with(|| name.clone());
         }
-        for address in &other.local_addresses {
-            if !self.local_addresses.contains(address) {
-                self.local_addresses.push(*address);
+        for interface in &other.interfaces {
+            if !self.interfaces.contains(interface) {
+                self.interfaces.push(interface.clone());
             }
         }
         for thread in other.threads() {

@@ -1,7 +1,9 @@
 use super::*;
 use crate::event::EventBits;
+use crate::scap::interface_list;
 use crate::schema::EventType;
 use crate::state::fd::{FdKind, Role};
+use crate::state::interface::{Interface, unspecified};
 use crate::state::thread::ThreadFlags;
 
 const CLOSE_X: u16 = EventType::SYSCALL_CLOSE_X.0;
@@ -209,10 +211,16 @@ fn machine_interfaces_and_users() {
         assert_eq!(out.error, None);
         assert_eq!((state.machine.hostname.as_str(), state.machine.cpus), ("host", 4));
         assert_eq!((state.machine.memory, state.machine.boot_ts), (1 << 30, 5));
-        assert_eq!(
-            state.local_addresses,
-            ["192.168.0.1".parse::<std::net::IpAddr>().unwrap(), "::1".parse().unwrap()]
-        );
+        let of_address = |ip: &str| Interface {
+            name: "lo".into(),
+            netmask: unspecified(ip.parse().unwrap()),
+            ..Interface::of_address(ip.parse().unwrap())
+        };
+        assert_eq!(state.interfaces, ["192.168.0.1", "::1"].map(of_address));
+        let mut list = Vec::new();
+        interface_list::append(&mut list, &state.interfaces);
+        let (_, again) = read(&[section(), list].concat());
+        assert_eq!(again.interfaces, state.interfaces);
         assert_eq!(state.users.user_name(33).unwrap(), "web");
         assert_eq!(state.users.users[&33].shell, "/sh");
         assert_eq!(state.users.group_name(34).unwrap(), "webs");
