@@ -82,7 +82,7 @@ const PICTURES: [Picture; 5] = [
     },
     Picture {
         name: "events",
-        arguments: &["-r", "FILE", "-n", "17", "evt.category=net and evt.dir=< and proc.name!=curl"],
+        arguments: &["-r", "FILE", "-n", "16", "proc.name=python and evt.category=net and evt.dir=<"],
         capture: WEB,
         file: "web.scap",
         steps: &[],

@@ -36,6 +36,8 @@ pub struct Filter {
     /// Lent to the extraction of each event.
     text: Vec<u8>,
     events: EventSet,
+    /// The events in the set are those that match.
+    is_about_types: bool,
     fields: Vec<&'static Field>,
 }
 
@@ -68,6 +70,7 @@ impl Filter {
             source: text.to_owned(),
             steps: compile::program(&node),
             events: pushdown::possible(&node),
+            is_about_types: pushdown::is_about_types(&node),
             tree,
             node,
             fields,
@@ -81,6 +84,9 @@ impl Filter {
     pub fn matches(&mut self, context: Context<'_>, options: &ExtractOptions) -> bool {
         if !self.events.contains(context.event) {
             return false;
+        }
+        if self.is_about_types {
+            return true;
         }
         let from = Extraction::new(context, options, std::mem::take(&mut self.text));
         let matches = self.matches_in(&from);

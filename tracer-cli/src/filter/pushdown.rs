@@ -30,6 +30,14 @@ pub(super) fn possible(node: &Node) -> EventSet {
     }
 }
 
+/// Whether [`possible`] is all there is to it: no question is about anything but what the event is.
+pub(super) fn is_about_types(node: &Node) -> bool {
+    match node {
+        Node::All(parts) | Node::Any(parts) => parts.iter().all(is_about_types),
+        Node::Leaf { question, .. } => matches!(question, Question::Constant(_) | Question::Events(_)),
+    }
+}
+
 /// The events for which the operands of a check can have values.
 fn with_values(check: &ValueCheck) -> EventSet {
     let of_rule = match &check.rule {

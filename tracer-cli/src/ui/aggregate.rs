@@ -186,6 +186,15 @@ impl Fold {
         self.count += count;
     }
 
+    /// Whether no other value changes it: the first one stays, and texts are not added.
+    fn is_final(&self, how: Aggregation) -> bool {
+        match how {
+            Aggregation::None => self.count > 0,
+            Aggregation::Sum | Aggregation::TimeAvg | Aggregation::Avg => matches!(self.value, Cell::Text(_)),
+            _ => false,
+        }
+    }
+
     /// Whether the largest text so far stays the largest: found out without copying the other one.
     fn keeps(&self, field: &FieldRef, from: &Extraction<'_>) -> bool {
         let Cell::Text(mine) = &self.value else { return false };
@@ -376,8 +385,7 @@ impl Table {
         let Some(row) = self.rows.get_mut(place) else { return };
         let glance = self.glances.at(from.context.event.ty);
         for (at, (fold, column)) in row.iter_mut().zip(&self.layout.columns).enumerate() {
-            let is_set = column.fold == Aggregation::None && fold.count > 0;
-            if is_set || !glance.has(at) || !column.has_value(is_event) {
+            if fold.is_final(column.fold) || !glance.has(at) || !column.has_value(is_event) {
                 continue;
             }
             if column.fold == Aggregation::Max && fold.keeps(&column.field, from) {
@@ -401,9 +409,8 @@ impl Table {
         for (fold, column) in row.iter_mut().zip(&self.layout.columns) {
             let is_text = column.field.ty == ParamType::Charbuf;
             let value = if is_text { None } else { values.next() };
-            let is_set = column.fold == Aggregation::None && fold.count > 0;
             let keeps = || column.fold == Aggregation::Max && fold.keeps(&column.field, from);
-            if is_set || !column.has_value(is_event) || keeps() {
+            if fold.is_final(column.fold) || !column.has_value(is_event) || keeps() {
                 continue;
             }
             let value = if is_text { extract(&column.field, from, false) } else { value };

@@ -232,24 +232,32 @@ fn draw_spectrogram(spectrogram: &Spectrogram, theme: Theme, area: Rect, buffer:
             }
         }
         for (x, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-            let share = (*count as f64).ln_1p() / (peak as f64).ln_1p();
+            let share = share_of(*count, peak);
             let at = Position { x: area.x + x as u16, y: area.y + 1 + line as u16 };
             let Some(cell) = buffer.cell_mut(at) else { continue };
-            match theme.depth {
-                Depth::None => {
-                    let signs = ['.', ':', 'o', 'O', '#'];
-                    let sign = signs[((share * signs.len() as f64) as usize).min(signs.len() - 1)];
-                    cell.set_char(sign);
-                }
-                _ => {
-                    cell.set_char(' ').set_bg(theme.heat(share));
-                }
-            }
+            shade(cell, share, theme);
         }
     }
     if let Some(((left, upper), (right, lower))) = spectrogram.rectangle() {
         let place = Rect { x: left, y: upper, width: right - left + 1, height: lower - upper + 1 };
         buffer.set_style(place.intersection(area), theme.rectangle());
+    }
+}
+
+/// How far a count is on the way from none to `peak`, as a spectrogram shows it: one call is to be seen beside thousands.
+pub(super) fn share_of(count: u64, peak: u64) -> f64 {
+    (count as f64).ln_1p() / (peak as f64).ln_1p()
+}
+
+/// Fills a cell with the colour of a share from 0 to 1, or with a sign where there are no colours.
+pub(super) fn shade(cell: &mut ratatui::buffer::Cell, share: f64, theme: Theme) {
+    const SIGNS: [char; 5] = ['.', ':', 'o', 'O', '#'];
+    match theme.depth {
+        Depth::None => {
+            let at = ((share * SIGNS.len() as f64) as usize).min(SIGNS.len() - 1);
+            cell.set_char(SIGNS.get(at).copied().unwrap_or('#'));
+        }
+        _ => _ = cell.set_char(' ').set_bg(theme.heat(share)),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The last line: what the keys do, a message, a question, or what is being typed. What is too long for it rises into
 //! the lines above.
 
-use super::app::App;
-use super::draw::{clear, write};
+use super::app::{App, Screen};
+use super::cell;
+use super::draw::{clear, shade, share_of, write};
 use super::lines::Tone;
 use super::menu::{Overlay, Prompt, Purpose, SaveAs};
 use super::pages;
@@ -47,11 +48,39 @@ fn draw_legend(app: &App, theme: Theme, foot: Rect, buffer: &mut Buffer) {
             &[(key.name, theme.key()), (key.does, theme.legend()), (" ", Style::new())],
         );
     }
+    if let (Screen::Spectrogram(spectrogram), None) = (&app.screen, &app.overlay) {
+        return draw_scale(
+            spectrogram.peak(),
+            theme,
+            Rect { x, width: foot.right().saturating_sub(x), ..foot },
+            buffer,
+        );
+    }
     let position = pages::position(app);
     let at = foot.right().saturating_sub(position.len() as u16);
     if at >= x {
         write(buffer, foot, at, &[(&position, theme.label())]);
     }
+}
+
+/// What the colours of a spectrogram mean, from one call to the most that fell into one place.
+fn draw_scale(peak: u64, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    const STEPS: u16 = 15;
+    let mut most = String::from(" ");
+    cell::write_amount(peak as f64, 0, &mut most);
+    let width = 2 + STEPS + most.len() as u16;
+    if peak < 2 || area.width < width {
+        return;
+    }
+    let least = share_of(1, peak);
+    let mut x = write(buffer, area, area.right() - width, &[("1 ", theme.label())]);
+    for step in 0..STEPS {
+        if let Some(cell) = buffer.cell_mut(Position { x, y: area.y }) {
+            shade(cell, least + (1.0 - least) * f64::from(step) / f64::from(STEPS - 1), theme);
+        }
+        x += 1;
+    }
+    write(buffer, area, x, &[(&most, theme.label())]);
 }
 
 /// What one may do while something is typed.
