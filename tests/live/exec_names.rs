@@ -12,11 +12,11 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// Each way of `programs/execveat.c` that works: the path of the executable, what the kernel calls the file that was
-/// asked for (`@` is the test's folder), and whether it is in memory only.
+/// asked for, made absolute (`@` is the test's folder), and whether it is in memory only.
 const WAYS: &[(&str, &str, &str, bool)] = &[
     ("descriptor", "@/sub/program", "/dev/fd/50", false),
     ("directory", "@/sub/program", "/dev/fd/60/sub/program", false),
-    ("current", "@/sub/program", "sub/program", false),
+    ("current", "@/sub/program", "@/sub/program", false),
     ("absolute", "@/sub/program", "@/sub/program", false),
     ("memory", "/memfd:scratch", "/dev/fd/70", true),
 ];
