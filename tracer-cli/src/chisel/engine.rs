@@ -302,7 +302,7 @@ impl Chisel {
     fn never_wants(&self, ty: EventType) -> bool {
         self.requests.interval.get().is_none()
             && match &self.body {
-                Body::Table(table) => table.never_counts(ty) || self.requests.never_wants(ty),
+                Body::Table(table) => !table.events().contains_type(ty),
                 Body::Lua { .. } => self.requests.never_wants(ty),
             }
     }
@@ -318,7 +318,11 @@ impl Chisel {
         {
             return true;
         }
-        passed && self.requests.wants(event)
+        passed
+            && match &self.body {
+                Body::Table(table) => table.events().contains(event),
+                Body::Lua { .. } => self.requests.wants(event),
+            }
     }
 
     /// Calls `on_interval` when an interval has passed.

@@ -10,9 +10,8 @@ use super::requests::{Interval, Requests};
 use super::rounding::half_away;
 use super::script::Surroundings;
 use crate::fields::{self, Extraction, FieldRef};
-use crate::filter::Filter;
+use crate::filter::{EventSet, Filter, events_with};
 use crate::output::json::write_string;
-use crate::schema::EventType;
 use bstr::{BStr, BString, ByteSlice};
 use rustc_hash::FxHashMap;
 use std::io::Write;
@@ -54,6 +53,7 @@ pub struct TopTable {
     unit: Unit,
     /// 0: all.
     rows: usize,
+    events: EventSet,
     sums: FxHashMap<Box<[u8]>, f64>,
     key: Vec<u8>,
     text: Vec<u8>,
@@ -113,9 +113,12 @@ impl TopTable {
         };
         let name = if unit == Unit::Cpu { CPU_TIME.to_owned() } else { name };
         let value = Column { name, title: title.clone(), field };
+        let with_all = keys.iter().map(|key| events_with(&key.field));
+        let mut events = with_all.fold(events_with(&value.field), |all, with| all.intersection(&with));
         if !filter.is_empty() {
-            let filter = filter.to_str_lossy();
-            *requests.filter.borrow_mut() = Some(Filter::compile(&filter).map_err(|e| fault(e.to_string()))?);
+            let filter = Filter::compile(&filter.to_str_lossy()).map_err(|e| fault(e.to_string()))?;
+            events = events.intersection(filter.event_types());
+            *requests.filter.borrow_mut() = Some(filter);
         }
         let mut used = requests.fields.borrow_mut();
         used.extend(keys.iter().map(|key| key.field.clone()));
@@ -129,6 +132,7 @@ impl TopTable {
                 .trim()
                 .parse()
                 .map_err(|_| fault(format!("{rows} is no number of rows")))?,
+            events,
             sums: FxHashMap::default(),
             key: Vec::new(),
             text: Vec::new(),
@@ -148,9 +152,9 @@ impl TopTable {
         }
     }
 
-    /// Whether events of this type have no value, or lack a key.
-    pub fn never_counts(&self, ty: EventType) -> bool {
-        self.keys.iter().chain([&self.value]).any(|column| column.field.is_never_of(ty))
+    /// The events that may count: those that the filter may let pass and that can have a value and all keys.
+    pub fn events(&self) -> &EventSet {
+        &self.events
     }
 
     /// Adds the value of an event to the sum of its keys; events that lack one of them do not count.

@@ -44,11 +44,17 @@ struct Post {
     state: AtomicPtr<ffi::lua_State>,
 }
 
-/// What the watchdog remembers of a post: the call it saw there, and the CPU time of the thread then.
+/// So many looks at least have to find a call running before it has taken too long: where a whole machine stood still,
+/// its clocks may say that a thread ran all the time.
+const LOOKS: u32 = 4;
+
+/// What the watchdog remembers of a post: the call it saw there, the CPU time of the thread then, and how much of it the
+/// call has taken.
 struct Watched {
     post: Arc<Post>,
     call: u64,
-    since: Duration,
+    clock: Duration,
+    taken: Duration,
 }
 
 static WATCHED: Mutex<Vec<Watched>> = Mutex::new(Vec::new());
@@ -95,7 +101,7 @@ pub fn enlist() -> io::Result<()> {
         limit: AtomicU64::new(0),
         state: AtomicPtr::new(ptr::null_mut()),
     });
-    let watched = Watched { post: Arc::clone(&post), call: 0, since: Duration::ZERO };
+    let watched = Watched { post: Arc::clone(&post), call: 0, clock: Duration::ZERO, taken: Duration::ZERO };
     WATCHED.lock().unwrap_or_else(PoisonError::into_inner).push(watched);
     POST.set(Arc::as_ptr(&post));
     ENLISTED.set(Some(Enlisted(post)));
@@ -172,11 +178,14 @@ impl Watched {
             return;
         }
         let Ok(now) = clock_gettime(post.clock).map(Duration::from) else { return };
+        let since = now.saturating_sub(std::mem::replace(&mut self.clock, now));
         if call != self.call {
-            (self.call, self.since) = (call, now);
+            (self.call, self.taken) = (call, Duration::ZERO);
             return;
         }
-        if now.saturating_sub(self.since) >= Duration::from_nanos(post.limit.load(Ordering::Relaxed)) {
+        let limit = Duration::from_nanos(post.limit.load(Ordering::Relaxed));
+        self.taken += since.min(limit / LOOKS);
+        if self.taken >= limit {
             post.condemned.store(call, Ordering::Relaxed);
             // Again at each look until the call has ended.
             // SAFETY: no memory is involved; a thread that has ended is not found.

@@ -219,12 +219,6 @@ pub struct FieldRef {
 }
 
 impl FieldRef {
-    /// Whether it is a parameter that events of this type do not have.
-    pub fn is_never_of(&self, ty: EventType) -> bool {
-        matches!(self.field.name, "evt.arg" | "evt.rawarg")
-            && self.arg.as_ref().is_some_and(|arg| arg.for_event(ty).is_none())
-    }
-
     /// Calls `emit` once per value.
     #[inline]
     pub fn extract(&self, from: &Extraction<'_>, emit: &mut dyn FnMut(Value<'_>)) {
