@@ -4,6 +4,7 @@
 //! set of readers serves both. An event owns nothing; its bytes live in the ring buffer, in the
 //! mapped file or in the source's scratch memory until the next one is asked for.
 
+use crate::params::Params;
 use crate::schema::{EventInfo, EventType, tables};
 
 bitflags::bitflags! {
@@ -37,7 +38,7 @@ pub struct Event<'a> {
     /// Bit *i* is set when the memory of parameter *i* could not be read in the kernel.
     pub unreadable: u32,
     /// Encoded parameters, at most as many as the schema row has; an empty one has no value.
-    pub params: &'a [&'a [u8]],
+    pub params: Params<'a>,
 }
 
 static UNKNOWN: EventInfo = EventInfo {
@@ -105,7 +106,7 @@ impl<'a> Event<'a> {
     /// The bytes of parameter `i`, `None` when it is absent or has no value.
     #[inline]
     pub fn param(&self, i: usize) -> Option<&'a [u8]> {
-        self.params.get(i).copied().filter(|p| !p.is_empty())
+        self.params.get(i).filter(|p| !p.is_empty())
     }
 
     /// Index of the parameter with this name in the schema row.

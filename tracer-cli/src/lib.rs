@@ -11,6 +11,7 @@ pub mod live;
 pub mod output;
 pub mod parallel;
 pub mod param_slots;
+pub mod params;
 pub mod pipeline;
 pub mod scap;
 pub mod schema;

@@ -6,16 +6,17 @@
 //! process, not something it did) count for `-n` and `-S` and are not shown.
 
 use crate::container::{Lookup, News};
-use crate::event::EventBits;
+use crate::event::{Event, EventBits};
 use crate::fields::ExtractOptions;
-use crate::filter::Filter;
+use crate::filter::{EventSet, Filter, Gate};
 use crate::output::report::Totals;
 use crate::output::summary::Summary;
 use crate::output::{Sink, Unshown};
-use crate::schema::{Category, Class, TypeSet};
+use crate::schema::{Category, Class, EventType, TypeSet};
 use crate::source::{Next, Source, SourceError};
 use crate::state::Context;
 use crate::state::inspector::Inspector;
+use crate::state::thread::Thread;
 use crate::window::{Side, Window};
 use bstr::BString;
 use std::io;
@@ -81,6 +82,29 @@ enum Verdict {
     Show,
 }
 
+/// The events that nobody looks at: they are applied to the state and counted, and nothing else.
+#[derive(Default)]
+struct Unseen {
+    /// All of these types, whatever they say.
+    types: TypeSet,
+    /// Those that are not among these: generic ones are told apart by their system call.
+    events: Option<EventSet>,
+    /// Those of threads that it refuses.
+    gate: Option<Gate>,
+    /// Types of which some are passed by with a glance.
+    skimmed: TypeSet,
+}
+
+impl Unseen {
+    /// Whether somebody may look at an event of this thread; only types that are skimmed are asked for.
+    #[inline]
+    fn may_show(&self, event: &Event<'_>, thread: Option<&Thread>) -> bool {
+        !self.types.contains(event.ty)
+            && self.events.as_ref().is_none_or(|events| events.contains(event))
+            && self.gate.as_ref().is_none_or(|gate| gate.admits(thread))
+    }
+}
+
 impl Pipeline {
     pub fn new(rules: Rules) -> Self {
         let summary = rules.summary.then(Summary::default);
@@ -136,20 +160,59 @@ impl Pipeline {
         self.summary.as_ref()
     }
 
-    /// The types of events that are applied to the state and counted and nothing else, whatever they say.
-    fn unseen(&self, sink: &dyn Sink) -> TypeSet {
+    /// The events that nobody looks at.
+    fn unseen(&self, sink: &dyn Sink, passable: TypeSet) -> Unseen {
+        let rules = &self.rules;
         // Whether an event is of a program that is left out takes a look at it.
-        if !self.rules.suppressed.is_empty() {
-            return TypeSet::default();
+        if !rules.suppressed.is_empty() {
+            return Unseen::default();
         }
         let unwanted = sink.unwanted();
         let sees_refused = sink.sees_refused();
-        TypeSet::of(|ty| match &self.rules.filter {
+        let types = TypeSet::of(|ty| match &rules.filter {
             Some(filter) if !filter.event_types().contains_type(ty) => !sees_refused || unwanted.contains(ty),
             // How many pass is counted.
             Some(_) => false,
             None => self.summary.is_none() && unwanted.contains(ty),
-        })
+        });
+        let refuses = rules.filter.as_ref().filter(|_| !sees_refused);
+        let events = refuses.map(|filter| filter.event_types().clone());
+        let gate = refuses.and_then(Filter::gate);
+        let may_end = rules.window.is_some()
+            || rules.max_time.is_some()
+            || rules.max_events.is_some() && rules.filter.is_none();
+        let is_generic = |ty| matches!(ty, EventType::GENERIC_E | EventType::GENERIC_X) && events.is_some();
+        let is_skimmed = |ty| {
+            !may_end && passable.contains(ty) && (gate.is_some() || is_generic(ty) || types.contains(ty))
+        };
+        let skimmed = TypeSet::of(is_skimmed);
+        Unseen { types, skimmed, events, gate }
+    }
+
+    /// Moves past the events that nobody looks at; returns how many they were.
+    fn skim(
+        &mut self,
+        unseen: &Unseen,
+        source: &mut dyn Source,
+        inspector: &mut Inspector,
+        sink: &mut dyn Sink,
+    ) -> u64 {
+        let (totals, is_passed) = (&mut self.totals, self.rules.filter.is_none());
+        let before = totals.events;
+        source.skim(&unseen.skimmed, &mut |event| {
+            // Now and then there is more to do than events.
+            let is_due = (totals.events + 1).is_multiple_of(CLOCK_INTERVAL);
+            if is_due || !inspector.pass_by(event, |thread| unseen.may_show(event, thread)) {
+                return false;
+            }
+            if unseen.types.contains(event.ty) {
+                sink.pass_over(event);
+            }
+            totals.count(event);
+            totals.passed += u64::from(is_passed);
+            true
+        });
+        totals.events - before
     }
 
     fn move_events(
@@ -161,8 +224,8 @@ impl Pipeline {
     ) -> Result<(), PipelineError> {
         let begin = Instant::now();
         let mut flushed = begin;
-        let unseen = self.unseen(sink);
-        source.leave_unread(inspector.unread(unseen));
+        let unseen = self.unseen(sink, inspector.passable());
+        let skims = unseen.skimmed != TypeSet::default();
         let mut first_ts = None;
         // Events of this recording so far.
         let mut number = 0;
@@ -179,6 +242,9 @@ impl Pipeline {
                 stopping = true;
             }
             self.hear(inspector, sink);
+            if skims {
+                number += self.skim(&unseen, source, inspector, sink);
+            }
             // An event stays where the source put it: to move it would take longer than to read it.
             let mut next = source.next();
             let Ok(Next::Event(event)) = &mut next else {
@@ -247,14 +313,7 @@ impl Pipeline {
             {
                 break;
             }
-            self.totals.events += 1;
-            if !event.bits.contains(EventBits::STATE_ONLY) {
-                if self.totals.first_ts == 0 {
-                    self.totals.first_ts = ts;
-                }
-                self.totals.last_ts = ts;
-            }
-
+            self.totals.count(event);
             if sink.wants_state(ts) {
                 inspector.settle();
                 sink.begin(&inspector.state, ts)?;
@@ -263,7 +322,7 @@ impl Pipeline {
             if inspector.state.containers.has_questions() {
                 self.ask(inspector, sink, self.container_wait);
             }
-            if !unseen.contains(event.ty) {
+            if !unseen.types.contains(event.ty) {
                 let context = Context { event, state: &inspector.state, binding: &binding };
                 match self.judge(context) {
                     Verdict::Show => sink.event(&context)?,

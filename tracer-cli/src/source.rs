@@ -73,14 +73,16 @@ pub trait Source {
     /// The next event. Live sources wait at most some milliseconds and then say [`Next::Idle`].
     fn next(&mut self) -> Result<Next<'_>, SourceError>;
 
-    /// Nobody looks at the parameters of events of these types: they may be given without any.
-    fn leave_unread(&mut self, _types: TypeSet) {}
-
     /// After [`Next::Resume`] and [`Next::Joined`]: makes the inspector know what it would know had it seen all that was left
     /// out. Returns how many events of the recording come before the next one.
     fn resume(&mut self, _inspector: &mut Inspector) -> Result<u64, SourceError> {
         Ok(0)
     }
+
+    /// Hands the events that come next to `see`, as long as they are of these types and it says `true`; with the one for
+    /// which it says `false` [`Source::next`] goes on. Their texts are as they were recorded, which may be in older words.
+    /// Sources for which that is no faster hand out none.
+    fn skim(&mut self, _types: &TypeSet, _see: &mut dyn FnMut(&Event<'_>) -> bool) {}
 
     /// Stop taking new events; what is already buffered is still delivered, then [`Next::End`].
     fn stop(&mut self);

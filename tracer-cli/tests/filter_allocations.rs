@@ -59,7 +59,7 @@ fn a_warm_filter_allocates_nothing() {
         ty: EventType::SYSCALL_OPENAT_2_X,
         bits: EventBits::empty(),
         unreadable: 0,
-        params: &params,
+        params: (&params).into(),
     };
     let context = Context { event: &event, state: &state, binding: &binding };
     let options = ExtractOptions::default();

@@ -203,7 +203,7 @@ impl Snapshot<'_> {
             ty: EventType::SYSCALL_READ_X,
             bits: EventBits::empty(),
             unreadable: 0,
-            params: &[],
+            params: crate::params::Params::NONE,
         }
     }
 }

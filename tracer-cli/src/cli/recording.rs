@@ -73,7 +73,7 @@ pub(super) fn thread_test(mut filter: Filter) -> ThreadTest {
             ty: EventType::SCAPEVENT_E,
             bits: EventBits::empty(),
             unreadable: 0,
-            params: &[],
+            params: crate::params::Params::NONE,
         };
         let binding = Binding { thread: state.find(thread.tid), ..Binding::default() };
         filter.matches(Context { event: &event, state, binding: &binding }, &options)

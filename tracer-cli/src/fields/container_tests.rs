@@ -53,6 +53,7 @@ fn state() -> State {
 
 fn value(tid: i64, fd: i64, field: &str) -> Option<String> {
     let state = state();
+    let params = [&[5, 0, 0, 0, 0, 0, 0, 0][..], b"<85>sudo: x"];
     let event = Event {
         num: 1,
         ts: 1_000,
@@ -62,7 +63,7 @@ fn value(tid: i64, fd: i64, field: &str) -> Option<String> {
         ty: EventType::SYSCALL_WRITE_X,
         bits: EventBits::empty(),
         unreadable: 0,
-        params: &[&[5, 0, 0, 0, 0, 0, 0, 0], b"<85>sudo: x"],
+        params: (&params).into(),
     };
     let binding = Binding { thread: state.find(tid), fd: Some(fd), ..Binding::default() };
     let options = ExtractOptions::default();
@@ -220,7 +221,7 @@ fn the_counter_counts() {
         ty: EventType::SYSCALL_WRITE_X,
         bits: EventBits::empty(),
         unreadable: 0,
-        params: &[],
+        params: crate::params::Params::NONE,
     };
     let mut seen = Vec::new();
     for _ in 0..3 {

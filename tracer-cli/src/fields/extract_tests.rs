@@ -86,7 +86,7 @@ impl Case<'_> {
             ty: self.ty,
             bits: Default::default(),
             unreadable: 0,
-            params: self.params,
+            params: self.params.into(),
         };
         let thread = state.find(self.tid);
         let binding =

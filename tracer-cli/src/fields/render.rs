@@ -79,7 +79,7 @@ impl<'c, 'a> Parameter<'c, 'a> {
         i: usize,
         options: &'c ExtractOptions,
     ) -> Self {
-        let bytes = context.event.params.get(i).copied().unwrap_or(&[]);
+        let bytes = context.event.params.get(i).unwrap_or_default();
         let (info, bytes) = chosen(info, bytes);
         Self { context, info, bytes, readable: !context.event.is_unreadable(i), options }
     }

@@ -20,7 +20,7 @@ fn shown_in(state: &State, binding: &Binding, info: &'static ParamInfo, bytes: &
         ty: EventType::SYSCALL_READ_X,
         bits: Default::default(),
         unreadable: 0,
-        params: &params,
+        params: (&params).into(),
     };
     let context = Context { event: &event, state, binding };
     let options = ExtractOptions::default();
@@ -146,6 +146,7 @@ fn alternatives_are_rendered_as_the_type_chosen() {
 #[test]
 fn unreadable_memory_has_a_placeholder() {
     let (state, binding, options) = (State::default(), Binding::default(), ExtractOptions::default());
+    let params = [&[5, 0, 0, 0, 0, 0, 0, 0][..], b""];
     let event = Event {
         num: 1,
         ts: 0,
@@ -155,7 +156,7 @@ fn unreadable_memory_has_a_placeholder() {
         ty: EventType::SYSCALL_READ_X,
         bits: Default::default(),
         unreadable: 2,
-        params: &[&[5, 0, 0, 0, 0, 0, 0, 0], b""],
+        params: (&params).into(),
     };
     let mut out = Vec::new();
     write_args(&mut out, &Context { event: &event, state: &state, binding: &binding }, &options);

@@ -9,8 +9,10 @@ use super::evt::event_name;
 use super::evt_args::write_info;
 use super::evt_time::{latency_of, write_output_time};
 use super::fd::{has_name, with_name};
+use super::process::exe;
 use super::table::Extraction;
 use super::user::user_name;
+use super::value::Value;
 use super::write::{write_path, write_printable, write_signed, write_unsigned};
 use crate::state::thread::Thread;
 
@@ -74,6 +76,21 @@ pub fn lacks(name: &str) -> Option<fn(&Extraction<'_>) -> bool> {
         "fd.name" => Some(|x| !has_name(x)),
         _ => None,
     }
+}
+
+/// The one value of a field that says something about a thread.
+pub type ThreadValue = fn(&Thread) -> Value<'_>;
+
+/// The value of a field without argument that says the same of all events of a thread, as long as that does not change,
+/// and has no value for those of no known thread.
+pub fn thread_value(name: &str) -> Option<ThreadValue> {
+    Some(match name {
+        "proc.name" => |thread| Value::Text(thread.name()),
+        "proc.exe" => |thread| Value::Text(exe(thread)),
+        "proc.exepath" => |thread| Value::Text(&thread.exepath),
+        "proc.pid" => |thread| Value::Int(thread.pid),
+        _ => return None,
+    })
 }
 
 fn of_thread(x: &Extraction<'_>, write: impl FnOnce(&Thread)) -> bool {
@@ -141,7 +158,7 @@ mod tests {
                     ty: info.ty,
                     bits: EventBits::empty(),
                     unreadable: 2,
-                    params: params.get(..info.params.len().min(4)).unwrap(),
+                    params: params.get(..info.params.len().min(4)).unwrap().into(),
                 };
                 let context = Context { event: &event, state: &state, binding };
                 let from = Extraction::new(context, &options, Vec::new());
@@ -153,6 +170,12 @@ mod tests {
                 let is_there = straight(name).unwrap()(&mut got, &from);
                 let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                 assert_eq!((is_there, text(&got)), (count == 1, text(&expected)), "{name} {}", info.id);
+                let thread = context.thread().filter(|thread| thread.tid == event.tid);
+                if let Some((value, thread)) = thread_value(name).zip(thread) {
+                    got.clear();
+                    write_value(&value(thread), &field, &options, &mut got);
+                    assert_eq!(text(&got), text(&expected), "{name} {}", info.id);
+                }
                 if let Some(lacks) = lacks(name) {
                     assert_eq!(lacks(&from), count == 0, "{name} {}", info.id);
                 }

@@ -12,6 +12,7 @@ mod error;
 mod eval;
 mod event_set;
 mod frames;
+mod gate;
 mod literal;
 pub mod parse;
 mod pushdown;
@@ -21,6 +22,7 @@ mod transform;
 
 pub use error::FilterError;
 pub use event_set::EventSet;
+pub use gate::Gate;
 
 use crate::fields::{ExtractOptions, Extraction, Field, FieldRef};
 use crate::state::Context;
@@ -112,6 +114,11 @@ impl Filter {
     /// A superset of the events that can match: those outside never do, whatever the state.
     pub fn event_types(&self) -> &EventSet {
         &self.events
+    }
+
+    /// What it asks about the thread of an event alone, if it does.
+    pub fn gate(&self) -> Option<Gate> {
+        Gate::of(&self.node)
     }
 
     /// Whether an event of this part of a capture can match: where the answer is no, none does.

@@ -156,7 +156,7 @@ impl Decoder {
                 *place = u64::from(value).to_le_bytes();
                 *slot = &place[..2];
             }
-            event.params = list;
+            event.params = (&*list).into();
             return Some(event);
         }
         let view = View::new(&header, record, long)?;
@@ -173,7 +173,7 @@ impl Decoder {
             };
             event.unreadable |= u32::from(unreadable) << i;
         }
-        event.params = list;
+        event.params = (&*list).into();
         Some(event)
     }
 }
@@ -195,7 +195,7 @@ fn event<'a>(header: &RecordHeader, cpu: u16, to_epoch: u64, ty: EventType) -> E
         ty,
         bits: if header.flags() & flag::COMPAT != 0 { EventBits::COMPAT } else { EventBits::empty() },
         unreadable: 0,
-        params: &[],
+        params: crate::params::Params::NONE,
     }
 }
 

@@ -147,7 +147,7 @@ impl<S: Source> Source for WithProcessTimes<S> {
             ty: EventType::PROCINFO_E,
             bits: EventBits::empty(),
             unreadable: 0,
-            params,
+            params: (&*params).into(),
         }))
     }
 

@@ -1,5 +1,6 @@
 //! What is said on standard error when a run is over.
 
+use crate::event::{Event, EventBits};
 use crate::source::{CpuCounts, SourceCounts};
 use std::fmt::Write;
 use std::time::Duration;
@@ -17,6 +18,20 @@ pub struct Totals {
     /// Events of programs named with `-U`.
     pub suppressed: u64,
     pub elapsed: Duration,
+}
+
+impl Totals {
+    /// Counts an event that came from the source.
+    #[inline]
+    pub fn count(&mut self, event: &Event<'_>) {
+        self.events += 1;
+        if !event.bits.contains(EventBits::STATE_ONLY) {
+            if self.first_ts == 0 {
+                self.first_ts = event.ts;
+            }
+            self.last_ts = event.ts;
+        }
+    }
 }
 
 /// The line about lost events, `None` when none were lost. Loss is never silent: this is not

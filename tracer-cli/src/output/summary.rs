@@ -95,7 +95,17 @@ mod tests {
     use crate::event::EventBits;
 
     fn event<'a>(ty: EventType, params: &'a [&'a [u8]]) -> Event<'a> {
-        Event { num: 1, ts: 0, tid: 1, pid: 1, cpu: 0, ty, bits: EventBits::empty(), unreadable: 0, params }
+        Event {
+            num: 1,
+            ts: 0,
+            tid: 1,
+            pid: 1,
+            cpu: 0,
+            ty,
+            bits: EventBits::empty(),
+            unreadable: 0,
+            params: params.into(),
+        }
     }
 
     #[test]

@@ -151,7 +151,7 @@ mod tests {
                 ty: EventType::SYSCALL_CLOSE_X,
                 bits: EventBits::empty(),
                 unreadable: 0,
-                params: &params,
+                params: (&params).into(),
             };
             let context = Context { event: &event, state: &state, binding: &binding };
             lines.event(&context).unwrap();

@@ -54,7 +54,7 @@ impl Source for ScriptedSource {
                 ty,
                 bits,
                 unreadable: 0,
-                params: &[],
+                params: crate::params::Params::NONE,
             }),
             Some(Say::Idle) => Next::Idle,
             Some(Say::Fail) => return Err(SourceError::Failed("broken".to_owned())),

@@ -195,7 +195,7 @@ fn read_thread(body: &mut Body<'_>) -> Result<AmendedThread, Fault> {
     for time in &mut times {
         *time = body.u64("time")?;
     }
-    let mut thread = proc_list::read_newest(body)?;
+    let mut thread = proc_list::read_newest(body, &mut proc_list::Lists::default())?;
     thread.flags = flags;
     thread.live_threads = live_threads;
     [thread.clone_ts, thread.last_exec_ts, thread.last_switch_ts, thread.exec_time] = times;

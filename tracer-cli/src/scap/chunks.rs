@@ -6,9 +6,7 @@
 //! Chunks are handed over, not copied, and their memory goes back to be filled again. Each has room
 //! before its bytes for what was left of the chunk before: most often the beginning of an event.
 
-use super::event_block::Parsed;
 use super::framing::{Framed, Framing};
-use std::cmp::Ordering;
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread;
@@ -58,20 +56,13 @@ impl Chunk {
         self.end - self.start
     }
 
-    /// The event at the start with the length of its block, where one was found there.
+    /// The event at the start, where one was found there.
     #[inline]
-    pub fn event(&mut self) -> Option<(u32, Parsed)> {
-        loop {
-            let found = self.events.get(self.next)?;
-            match (found.at as usize).cmp(&self.start) {
-                Ordering::Greater => return None,
-                Ordering::Equal => {
-                    self.next += 1;
-                    return Some((found.len, found.parsed));
-                }
-                Ordering::Less => self.next += 1,
-            }
+    pub fn event(&mut self) -> Option<&Framed> {
+        while self.events.get(self.next)?.at < self.start as u32 {
+            self.next += 1;
         }
+        self.events.get(self.next).filter(|found| found.at as usize == self.start)
     }
 
     /// Leaves out the first `n` bytes, or all there are.

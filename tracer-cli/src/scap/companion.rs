@@ -97,7 +97,7 @@ pub(super) fn append(out: &mut Vec<u8>, event: &Event<'_>) {
 fn append_newer(out: &mut Vec<u8>, event: &Event<'_>) {
     let Some(Companion { enter, begin, exit, end }) = companion(event.ty) else { return };
     // A call that failed changed nothing.
-    let result = event.params.first().and_then(|result| read_u64(result));
+    let result = event.params.get(0).and_then(read_u64);
     if result.is_none_or(|result| result.cast_signed() < 0) {
         return;
     }
@@ -105,11 +105,11 @@ fn append_newer(out: &mut Vec<u8>, event: &Event<'_>) {
     for (ty, parts) in [(enter, begin), (exit, end)] {
         for (to, part) in params.iter_mut().zip(parts) {
             *to = match part {
-                Param(i) => event.params.get(*i).copied().unwrap_or_default(),
+                Param(i) => event.params.get(*i).unwrap_or_default(),
                 Fixed(bytes) => bytes,
             };
         }
-        let params = params.get(..parts.len()).unwrap_or(&params);
+        let params = params.get(..parts.len()).unwrap_or(&params).into();
         let event = Event { ty, params, bits: EventBits::empty(), unreadable: 0, ..*event };
         write_event::append_flagged(out, &event, write_event::STATE_ONLY | write_event::COMPANION);
     }
@@ -126,7 +126,17 @@ mod tests {
     use crate::schema::tables::EVENTS;
 
     fn event<'a>(ty: EventType, params: &'a [&'a [u8]]) -> Event<'a> {
-        Event { num: 9, ts: 77, tid: 5, pid: 5, cpu: 1, ty, bits: EventBits::empty(), unreadable: 0, params }
+        Event {
+            num: 9,
+            ts: 77,
+            tid: 5,
+            pid: 5,
+            cpu: 1,
+            ty,
+            bits: EventBits::empty(),
+            unreadable: 0,
+            params: params.into(),
+        }
     }
 
     /// The blocks in `out`: type and parameters as an older reader finds them, and whether tracer leaves them out.
@@ -145,7 +155,7 @@ mod tests {
             let parsed = Parsed::read(&body, kind).unwrap().unwrap();
             assert!(parsed.bits.contains(EventBits::STATE_ONLY));
             assert_eq!((parsed.ts, parsed.tid), (77, 5));
-            let params: Vec<&[u8]> = parsed.params(&body).collect();
+            let params: Vec<&[u8]> = parsed.params(&body).iter().collect();
             found.push((parsed.ty, params.into_iter().map(<[u8]>::to_vec).collect(), is_companion));
             out = rest;
         }

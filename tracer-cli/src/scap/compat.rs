@@ -14,13 +14,14 @@
 
 use crate::event::{Event, read_u64};
 use crate::param_slots::MAX_PARAMS;
+use crate::params::Params;
 use crate::schema::tables::SYSCALLS_X86_64;
 use crate::schema::{EventInfo, EventType, ParamType};
 
 /// First code of a system call that is not in the old table.
 const FIRST_NEW_CALL: u64 = 329;
 /// Written for text without a value.
-const NO_TEXT: &[u8] = b"<NA>\0";
+pub(super) const NO_TEXT: &[u8] = b"<NA>\0";
 const UNKNOWN_CALL: &[u8] = &[0, 0];
 
 /// Custom option of pcapng that may be copied to other files, of nobody's private number.
@@ -37,7 +38,7 @@ pub(super) type Rewritten<'a> = [&'a [u8]; MAX_PARAMS];
 pub(super) fn for_old_readers<'a>(event: &Event<'a>) -> Option<Rewritten<'a>> {
     let info = event.info();
     let is_generic = matches!(event.ty, EventType::GENERIC_E | EventType::GENERIC_X);
-    let hides_call = is_generic && is_new_call(event.params);
+    let hides_call = is_generic && is_new_call(&event.params);
     // Types that old readers do not know they leave out anyway.
     let lacks_text = event.ty < EventType::FIRST_AFTER_0_29
         && event.params.iter().enumerate().any(|(i, param)| param.is_empty() && is_text(info, i));
@@ -56,8 +57,13 @@ fn rewrite<'a>(event: &Event<'a>, hides_call: bool) -> Rewritten<'a> {
     params
 }
 
-/// Gives the parameters of an event that was read their own values again.
+/// Whether events of a type have values for the sake of older readers that are no text.
 #[inline]
+pub(super) fn is_for_old(ty: EventType) -> bool {
+    matches!(ty, EventType::GENERIC_E | EventType::GENERIC_X)
+}
+
+/// Gives the parameters of an event that was read their own values again.
 pub(super) fn restore(ty: EventType, params: &mut [&[u8]]) {
     for (i, param) in params.iter_mut().enumerate() {
         if *param == NO_TEXT && ty.info().is_some_and(|info| is_text(info, i)) {
@@ -81,10 +87,10 @@ fn is_text(info: &EventInfo, param: usize) -> bool {
 
 /// Whether a generic event is of a call that old readers do not know, and that can be told by its
 /// number alone.
-fn is_new_call(params: &[&[u8]]) -> bool {
-    let [code, number, ..] = params else { return false };
+fn is_new_call(params: &Params<'_>) -> bool {
+    let Some((code, number)) = params.get(0).zip(params.get(1)) else { return false };
     read_u64(code).is_some_and(|code| code >= FIRST_NEW_CALL)
-        && code_of(number).is_some_and(|known| known.as_slice() == *code)
+        && code_of(number).is_some_and(|known| known.as_slice() == code)
 }
 
 /// Encoded code of the system call with an encoded number.
@@ -141,7 +147,7 @@ mod tests {
 
     fn event<'a>(ty: EventType, params: &'a [&'a [u8]]) -> Event<'a> {
         let bits = EventBits::empty();
-        Event { num: 1, ts: 1, tid: 1, pid: 1, cpu: 0, ty, bits, unreadable: 0, params }
+        Event { num: 1, ts: 1, tid: 1, pid: 1, cpu: 0, ty, bits, unreadable: 0, params: params.into() }
     }
 
     fn number_of(name: &str) -> [u8; 2] {

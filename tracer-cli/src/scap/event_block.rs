@@ -6,6 +6,7 @@ use super::damage::Fault;
 use super::write_event::{COMPANION, STATE_ONLY};
 use crate::event::EventBits;
 use crate::param_slots::MAX_PARAMS;
+use crate::params::{Packed, Params};
 use crate::schema::{EventFlags, EventType, tables};
 
 /// Bytes before the lengths of the parameters, in version 1 without the number of parameters.
@@ -46,11 +47,12 @@ pub(super) struct Parsed {
     pub bits: EventBits,
     /// Bit *i*: parameter *i* could not be read when the event was recorded.
     pub unreadable: u32,
+    /// Some parameter may have a value for the sake of [older readers](compat::restore).
+    pub is_for_old: bool,
     /// Parameters that are wanted: at most those of the schema.
     count: u8,
-    /// Where the lengths of the parameters begin in the body, and how wide each is.
+    /// Where the lengths of the parameters begin in the body.
     lens: u8,
-    wide: bool,
     /// Where the first parameter begins in the body.
     data: u32,
 }
@@ -138,31 +140,33 @@ impl Parsed {
         let unreadable = compat::unreadable(body.get(behind..).unwrap_or_default());
         let event = event.get(..len).ok_or(Fault::Event { what: "longer than its block" })?;
         let after = event.get(header_len..).unwrap_or_default();
-        let count = if kind.counted {
+        let (count, lengths) = if kind.counted {
             let count = u32_of(event.get(HEADER_V1..).unwrap_or_default()) as usize;
             let lens = count.checked_mul(width).and_then(|n| after.get(..n));
             let lens = lens.ok_or(Fault::Event { what: "more parameters than there is room for" })?;
-            if sum(lens, wide) > (after.len() - lens.len()) as u64 {
+            let lengths = Lengths::of(lens, wide);
+            if lengths.sum > (after.len() - lens.len()) as u64 {
                 return Err(Fault::Event { what: "parameters longer than the event" });
             }
-            count
+            (count, lengths)
         } else {
             // Only one number of parameters makes the lengths add up to that of the event.
-            let fits = |n: usize| {
-                after
-                    .get(..n * width)
-                    .is_some_and(|lens| (lens.len() as u64) + sum(lens, wide) == after.len() as u64)
-            };
             let mut count = params;
-            while !fits(count) {
+            loop {
+                if let Some(lens) = after.get(..count * width) {
+                    let lengths = Lengths::of(lens, wide);
+                    if lens.len() as u64 + lengths.sum == after.len() as u64 {
+                        break (count, lengths);
+                    }
+                }
                 count = count
                     .checked_sub(1)
                     .ok_or(Fault::Event { what: "its lengths fit no number of parameters" })?;
             }
-            count
         };
         let lens = start + header_len;
         Ok(Some(Self {
+            is_for_old: compat::is_for_old(ty) || lengths.has_no_text,
             ts,
             tid,
             cpu: u16::from_le_bytes(*cpu),
@@ -172,7 +176,6 @@ impl Parsed {
             count: count.min(params).min(MAX_PARAMS) as u8,
             // A few dozen bytes, and at most the length of the block.
             lens: lens as u8,
-            wide,
             data: (lens + count * width) as u32,
         }))
     }
@@ -180,40 +183,9 @@ impl Parsed {
     /// The parameters in the body.
     #[inline]
     pub fn params<'a>(&self, body: &'a [u8]) -> Params<'a> {
-        let width = if self.wide { 4 } else { 2 };
-        let lens = usize::from(self.lens);
-        Params {
-            lens: body.get(lens..lens + usize::from(self.count) * width).unwrap_or_default(),
-            data: body.get(self.data as usize..).unwrap_or_default(),
-            wide: self.wide,
-        }
-    }
-}
-
-/// The parameters of an event whose lengths were checked.
-pub(super) struct Params<'a> {
-    lens: &'a [u8],
-    data: &'a [u8],
-    wide: bool,
-}
-
-impl<'a> Iterator for Params<'a> {
-    type Item = &'a [u8];
-
-    #[inline]
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let len = if self.wide {
-            let (len, rest) = self.lens.split_first_chunk()?;
-            self.lens = rest;
-            u32::from_le_bytes(*len) as usize
-        } else {
-            let (len, rest) = self.lens.split_first_chunk()?;
-            self.lens = rest;
-            usize::from(u16::from_le_bytes(*len))
-        };
-        let (param, rest) = self.data.split_at_checked(len)?;
-        self.data = rest;
-        Some(param)
+        let Self { data, lens, count, .. } = *self;
+        let wide = SHAPES.get(usize::from(self.ty.0)).is_some_and(|shape| shape.wide);
+        Packed { bytes: body, data, lens, count, wide }.into()
     }
 }
 
@@ -227,12 +199,28 @@ fn overcounted(ty: EventType) -> usize {
     }
 }
 
-#[inline]
-fn sum(lens: &[u8], wide: bool) -> u64 {
-    if wide {
-        lens.chunks_exact(4).map(|len| u64::from(u32_of(len))).sum()
-    } else {
-        lens.chunks_exact(2).map(|len| u64::from(u16_of(len))).sum()
+/// What the lengths of parameters say of all.
+#[derive(Clone, Copy, Default)]
+struct Lengths {
+    sum: u64,
+    /// One is as long as [`compat::NO_TEXT`].
+    has_no_text: bool,
+}
+
+impl Lengths {
+    #[inline(always)]
+    fn of(lens: &[u8], wide: bool) -> Self {
+        let mut all = Lengths::default();
+        let mut add = |len: u64| {
+            all.sum += len;
+            all.has_no_text |= len == compat::NO_TEXT.len() as u64;
+        };
+        if wide {
+            lens.as_chunks().0.iter().for_each(|len| add(u32::from_le_bytes(*len).into()));
+        } else {
+            lens.as_chunks().0.iter().for_each(|len| add(u16::from_le_bytes(*len).into()));
+        }
+        all
     }
 }
 

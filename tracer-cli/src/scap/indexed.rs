@@ -8,6 +8,7 @@ use super::index_build::{Builder, Collected};
 use super::input::{Input, plain};
 use super::reader::CaptureSource;
 use super::zstd_frame;
+use crate::event::Event;
 use crate::schema::TypeSet;
 use crate::source::{LookUp, Next, Source, SourceCounts, SourceError};
 use crate::state::State;
@@ -345,7 +346,6 @@ pub struct PortionSource {
     capture: Arc<IndexedCapture>,
     portions: VecDeque<Portion>,
     source: Option<CaptureSource>,
-    unread: TypeSet,
     stopped: bool,
     /// Of portions that were read, and of what is left out.
     counts: SourceCounts,
@@ -355,14 +355,7 @@ impl PortionSource {
     pub fn new(capture: Arc<IndexedCapture>, portions: Portions) -> Self {
         let Portions { list, late, unknown } = portions;
         let counts = SourceCounts { late, unknown, ..SourceCounts::default() };
-        Self {
-            capture,
-            portions: list.into(),
-            source: None,
-            unread: TypeSet::default(),
-            stopped: false,
-            counts,
-        }
+        Self { capture, portions: list.into(), source: None, stopped: false, counts }
     }
 
     fn add_counts(&mut self) {
@@ -399,15 +392,14 @@ impl Source for PortionSource {
     fn resume(&mut self, inspector: &mut Inspector) -> Result<u64, SourceError> {
         self.add_counts();
         let Some(portion) = self.portions.pop_front() else { return Ok(0) };
-        let mut source = self.capture.open(&portion, inspector)?;
-        source.leave_unread(self.unread);
-        self.source = Some(source);
+        self.source = Some(self.capture.open(&portion, inspector)?);
         Ok(portion.events_before)
     }
 
-    /// Before the first portion.
-    fn leave_unread(&mut self, types: TypeSet) {
-        self.unread = types;
+    fn skim(&mut self, types: &TypeSet, see: &mut dyn FnMut(&Event<'_>) -> bool) {
+        if let Some(source) = &mut self.source {
+            source.skim(types, see);
+        }
     }
 
     fn stop(&mut self) {

@@ -6,9 +6,9 @@
 
 use super::chunks::{Chunk, Chunks, More};
 use super::damage::CaptureError;
-use super::event_block::Parsed;
 use super::file::{ReadOptions, Watched, is_being_written};
 use super::frames::{self, Compression};
+use super::framing::Framed;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::os::fd::AsFd;
@@ -142,10 +142,9 @@ impl Input {
         Some(self.window.len() >= n)
     }
 
-    /// The event at the start of the window with the length of its block, where one was found there when
-    /// the bytes arrived.
+    /// The event at the start of the window, where one was found there when the bytes arrived.
     #[inline]
-    pub fn event(&mut self) -> Option<(u32, Parsed)> {
+    pub fn event(&mut self) -> Option<&Framed> {
         self.window.event()
     }
 
@@ -158,7 +157,9 @@ impl Input {
     /// Moves on by `n` bytes, which must be in the window.
     #[inline]
     pub fn advance(&mut self, n: usize) {
-        self.take(n);
+        let n = n.min(self.window.len());
+        self.offset += n as u64;
+        self.window.advance(n);
     }
 
     /// Moves on by `n` bytes of the window and returns them.

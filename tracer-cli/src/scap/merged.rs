@@ -11,7 +11,6 @@
 use super::file::ReadOptions;
 use super::reader::{Ahead, CaptureSource};
 use crate::event::EventBits;
-use crate::schema::TypeSet;
 use crate::source::{LookUp, Next, Source, SourceCounts, SourceError};
 use crate::state::State;
 use crate::state::inspector::Inspector;
@@ -60,7 +59,6 @@ struct MergedSource {
     next_ts: u64,
     /// Events since the present recording began.
     delivered: u64,
-    unread: TypeSet,
     stopped: bool,
     /// Of captures that ended.
     counts: SourceCounts,
@@ -83,7 +81,6 @@ impl MergedSource {
             until: 0,
             next_ts: 0,
             delivered: 0,
-            unread: TypeSet::default(),
             stopped: false,
             counts: SourceCounts::default(),
         })
@@ -121,9 +118,7 @@ impl MergedSource {
     /// Begins to read the next capture that waits.
     fn start(&mut self, state: &mut State) -> Result<Option<CaptureSource>, SourceError> {
         let Some(waiting) = self.waiting.pop_front() else { return Ok(None) };
-        let mut source = waiting.start(state)?;
-        source.leave_unread(self.unread);
-        Ok(Some(source))
+        waiting.start(state).map(Some)
     }
 }
 
@@ -224,13 +219,6 @@ impl Source for MergedSource {
             self.delivered += u64::from(!event.bits.contains(EventBits::EARLY));
         }
         Ok(next)
-    }
-
-    fn leave_unread(&mut self, types: TypeSet) {
-        self.unread = types;
-        if let Some(current) = &mut self.current {
-            current.leave_unread(types);
-        }
     }
 
     fn resume(&mut self, inspector: &mut Inspector) -> Result<u64, SourceError> {

@@ -305,7 +305,7 @@ fn read_thread(body: &mut Body<'_>, state: &mut State) -> Result<(), Fault> {
                 ty: EventType(enter),
                 bits: EventBits::empty(),
                 unreadable: 0,
-                params: &params,
+                params: (&params).into(),
             });
         }
     }

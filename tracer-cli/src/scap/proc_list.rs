@@ -26,25 +26,38 @@ pub(super) fn read(
     version: u8,
     mut found: impl FnMut(Box<Thread>),
 ) -> Result<(), Fault> {
+    let mut before = Lists::default();
     // What is left at the end is padding.
     while body.left() >= 4 {
-        found(if version >= NEWEST { read_newest(body)? } else { read_entry(body, version)? });
+        found(match version {
+            NEWEST.. => read_newest(body, &mut before)?,
+            _ => read_entry(body, version, &mut before)?,
+        });
     }
     Ok(())
 }
 
+/// Lists of strings of the entry before: they are mostly the same, as threads of a process follow each other, and
+/// then their memory is shared.
+#[derive(Default)]
+pub(super) struct Lists {
+    args: Rc<[u8]>,
+    env: Rc<[u8]>,
+    cgroups: Rc<[u8]>,
+}
+
 /// Reads one entry of the newest version.
-pub(super) fn read_newest(body: &mut Body<'_>) -> Result<Box<Thread>, Fault> {
+pub(super) fn read_newest(body: &mut Body<'_>, before: &mut Lists) -> Result<Box<Thread>, Fault> {
     let len = u64::from(body.u32("length of a process")?);
     let rest = len.checked_sub(4).ok_or(Fault::Value { what: "the length of a process", value: len })?;
     let mut entry = body.entry(rest, "a process")?;
-    let mut thread = read_entry(&mut entry, NEWEST)?;
+    let mut thread = read_entry(&mut entry, NEWEST, before)?;
     read_tail(&mut entry, &mut thread)?;
     entry.finish()?;
     Ok(thread)
 }
 
-fn read_entry(body: &mut Body<'_>, version: u8) -> Result<Box<Thread>, Fault> {
+fn read_entry(body: &mut Body<'_>, version: u8, before: &mut Lists) -> Result<Box<Thread>, Fault> {
     let tid = body.i64("tid")?;
     let pid = body.i64("pid")?;
     // In its place from the start: it is large.
@@ -61,7 +74,7 @@ fn read_entry(body: &mut Body<'_>, version: u8) -> Result<Box<Thread>, Fault> {
     if version >= 7 {
         thread.exepath = body.text("path of the program")?.into();
     }
-    thread.args = strings(body.text("arguments")?);
+    thread.args = strings(body.text("arguments")?, &mut before.args);
     thread.cwd = body.text("current directory")?.into();
     if !thread.cwd.is_empty() && thread.cwd.last() != Some(&b'/') {
         thread.cwd.push(b'/');
@@ -81,12 +94,12 @@ fn read_entry(body: &mut Body<'_>, version: u8) -> Result<Box<Thread>, Fault> {
         thread.minor_faults = body.u64("page faults")?;
     }
     if version >= 3 {
-        thread.env = strings(body.text("environment")?);
+        thread.env = strings(body.text("environment")?, &mut before.env);
     }
     if version >= 4 {
         thread.vtid = body.i64("vtid")?;
         thread.vpid = body.i64("vpid")?;
-        thread.cgroups = strings(body.text("control groups")?);
+        thread.cgroups = strings(body.text("control groups")?, &mut before.cgroups);
     }
     if version >= 5 {
         thread.root = body.text("root directory")?.into();
@@ -136,9 +149,12 @@ fn number(body: &mut Body<'_>, value: &mut u64) -> Result<(), Fault> {
 }
 
 /// Strings, each with a final NUL; the one of the last may be missing.
-fn strings(bytes: &[u8]) -> Rc<[u8]> {
-    match bytes.last() {
-        None | Some(0) => bytes.into(),
-        Some(_) => bytes.iter().copied().chain([0]).collect(),
+fn strings(bytes: &[u8], before: &mut Rc<[u8]>) -> Rc<[u8]> {
+    if **before != *bytes {
+        *before = match bytes.last() {
+            None | Some(0) => bytes.into(),
+            Some(_) => bytes.iter().copied().chain([0]).collect(),
+        };
     }
+    Rc::clone(before)
 }

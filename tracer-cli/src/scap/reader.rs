@@ -6,6 +6,7 @@ use super::compat;
 use super::damage::{CaptureError, Damage, Fault, Place};
 use super::event_block::{self, Parsed, words};
 use super::file::ReadOptions;
+use super::framing::Framed;
 use super::input::Input;
 use super::{amend_event, fd_list, interface_list, machine, own_block, proc_list, user_list};
 use crate::event::{Event, EventBits};
@@ -33,7 +34,6 @@ const IDLE: Duration = Duration::from_millis(100);
 pub struct CaptureSource {
     input: Input,
     slots: ParamSlots,
-    unread: TypeSet,
     /// Length of the block that the event lent out is in.
     lent: usize,
     /// What [`CaptureSource::look_ahead`] found.
@@ -104,7 +104,6 @@ impl CaptureSource {
         Self {
             input,
             slots: ParamSlots::new(),
-            unread: TypeSet::default(),
             lent: 0,
             ahead: None,
             stopped: false,
@@ -186,7 +185,7 @@ impl CaptureSource {
     #[inline]
     fn find(&mut self) -> Result<Found, CaptureError> {
         loop {
-            if let Some((len, parsed)) = self.input.event() {
+            if let Some(&Framed { len, parsed, .. }) = self.input.event() {
                 self.lent = len as usize;
                 return Ok(Found::Event(parsed));
             }
@@ -224,8 +223,7 @@ impl CaptureSource {
     /// The amendment in the block at the start of the window, if it is one.
     #[cold]
     fn amendment(&mut self, kind: Kind, event: EventKind) -> Result<Option<Box<Amendment>>, CaptureError> {
-        let end = self.lent.saturating_sub(block::TRAILER);
-        let body = self.input.window().get(block::HEADER..end).unwrap_or_default();
+        let body = body(self.input.window(), self.lent);
         let Some(param) = event_block::own_param(body, event, amend_event::TYPE) else { return Ok(None) };
         let amendment = amend_event::read(param).map_err(|fault| self.damaged(kind, fault))?;
         Ok(Some(Box::new(amendment)))
@@ -247,26 +245,14 @@ impl CaptureSource {
                 bits |= if self.is_joined { EventBits::EARLY } else { EventBits::STATE_ONLY };
             }
         }
-        let params: &[&[u8]] = if self.unread.contains(parsed.ty) {
-            &[]
-        } else {
-            let end = self.lent.saturating_sub(block::TRAILER);
-            let body = self.input.window().get(block::HEADER..end).unwrap_or_default();
-            let params = self.slots.lend_filled(parsed.params(body));
-            compat::restore(parsed.ty, params);
-            params
-        };
-        Event {
-            num: 0,
-            ts: parsed.ts,
-            tid: parsed.tid,
-            pid: 0,
-            cpu: parsed.cpu,
-            ty: parsed.ty,
-            bits,
-            unreadable: parsed.unreadable,
-            params,
+        let body = body(self.input.window(), self.lent);
+        let mut event = Event { bits, ..event(&parsed, body) };
+        if parsed.is_for_old {
+            let list = self.slots.lend_filled(event.params.iter());
+            compat::restore(parsed.ty, list);
+            event.params = (&*list).into();
         }
+        event
     }
 
     /// Waits a little for the next block. Of what is no event the beginning is enough, the rest will
@@ -487,6 +473,19 @@ fn is_initial(ty: EventType) -> bool {
     )
 }
 
+/// The body of the block of `len` bytes at the start of the window.
+#[inline]
+fn body(window: &[u8], len: usize) -> &[u8] {
+    window.get(block::HEADER..len.saturating_sub(block::TRAILER)).unwrap_or_default()
+}
+
+/// The event in the body of a block, as it stands there.
+#[inline]
+fn event<'a>(parsed: &Parsed, body: &'a [u8]) -> Event<'a> {
+    let Parsed { ts, tid, cpu, ty, bits, unreadable, .. } = *parsed;
+    Event { num: 0, ts, tid, pid: 0, cpu, ty, bits, unreadable, params: parsed.params(body) }
+}
+
 #[inline]
 fn trailer(bytes: Option<&[u8]>) -> u32 {
     bytes.and_then(<[u8]>::first_chunk).copied().map_or(0, u32::from_le_bytes)
@@ -516,7 +515,7 @@ impl Source for CaptureSource {
                 self.input.advance(std::mem::take(&mut self.lent));
                 match self.input.event() {
                     // So it is nearly always, and then no more is to be looked at.
-                    Some((len, parsed)) => {
+                    Some(&Framed { len, parsed, .. }) => {
                         self.lent = len as usize;
                         return Ok(Next::Event(self.lend(parsed)));
                     }
@@ -533,8 +532,27 @@ impl Source for CaptureSource {
         })
     }
 
-    fn leave_unread(&mut self, types: TypeSet) {
-        self.unread = types;
+    fn skim(&mut self, types: &TypeSet, see: &mut dyn FnMut(&Event<'_>) -> bool) {
+        // There is something special about the next event.
+        if self.leading || self.stopped || self.ahead.is_some() {
+            return;
+        }
+        loop {
+            self.input.advance(std::mem::take(&mut self.lent));
+            let Some(&Framed { len, parsed, .. }) = self.input.event() else { return };
+            if !types.contains(parsed.ty) {
+                return;
+            }
+            let event = event(&parsed, body(self.input.window(), len as usize));
+            // Which call it is may be told otherwise.
+            let is_unclear = parsed.is_for_old && compat::is_for_old(parsed.ty) && event.u64(0) == Some(0);
+            if is_unclear || !see(&event) {
+                return;
+            }
+            self.counts.late += u64::from(parsed.ts < self.last_ts);
+            self.last_ts = parsed.ts;
+            self.lent = len as usize;
+        }
     }
 
     fn stop(&mut self) {

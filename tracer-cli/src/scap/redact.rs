@@ -233,7 +233,7 @@ mod tests {
 
     fn event<'a>(ty: EventType, params: &'a [&'a [u8]]) -> Event<'a> {
         let bits = EventBits::empty();
-        Event { num: 1, ts: 1, tid: 1, pid: 1, cpu: 0, ty, bits, unreadable: 0, params }
+        Event { num: 1, ts: 1, tid: 1, pid: 1, cpu: 0, ty, bits, unreadable: 0, params: params.into() }
     }
 
     #[test]

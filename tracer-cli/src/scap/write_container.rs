@@ -28,7 +28,8 @@ pub(super) enum Notes {
 pub(super) fn append(out: &mut Vec<u8>, container: &Container, ts: u64, which: Notes) {
     let mut note = |ty, params: &[&[u8]]| {
         let bits = EventBits::empty();
-        let event = Event { num: 0, ts, tid: -1, pid: 0, cpu: 0, ty, bits, unreadable: 0, params };
+        let event =
+            Event { num: 0, ts, tid: -1, pid: 0, cpu: 0, ty, bits, unreadable: 0, params: params.into() };
         write_event::append(out, &event, which == Notes::Between);
     };
     if which == Notes::All || container.lookup == Lookup::Done {

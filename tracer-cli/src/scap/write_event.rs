@@ -116,7 +116,7 @@ mod tests {
 
     fn event<'a>(ty: EventType, params: &'a [&'a [u8]]) -> Event<'a> {
         let bits = EventBits::empty();
-        Event { num: 1, ts: 1234, tid: -7, pid: 5, cpu: 3, ty, bits, unreadable: 0, params }
+        Event { num: 1, ts: 1234, tid: -7, pid: 5, cpu: 3, ty, bits, unreadable: 0, params: params.into() }
     }
 
     /// Reads the block back: its length, whether it is large, its parameters.
@@ -132,7 +132,7 @@ mod tests {
         assert_eq!((parsed.ts, parsed.tid, parsed.cpu, parsed.ty), (1234, -7, 3, event.ty));
         assert_eq!(parsed.unreadable, event.unreadable);
         assert_eq!(parsed.bits.contains(EventBits::STATE_ONLY), state_only);
-        (out.len(), kind.large, parsed.params(body).map(<[u8]>::to_vec).collect())
+        (out.len(), kind.large, parsed.params(body).iter().map(<[u8]>::to_vec).collect())
     }
 
     #[test]

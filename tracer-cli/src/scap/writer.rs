@@ -216,7 +216,12 @@ impl CaptureWriter {
             None => encode(&mut self.blocks, event, state_only, self.options.exit_only),
             Some(params) => {
                 let params = params.get(..event.params.len()).unwrap_or(&params);
-                encode(&mut self.blocks, &Event { params, ..*event }, state_only, self.options.exit_only);
+                encode(
+                    &mut self.blocks,
+                    &Event { params: params.into(), ..*event },
+                    state_only,
+                    self.options.exit_only,
+                );
             }
         }
         self.last_ts = event.ts;
@@ -431,7 +436,7 @@ fn encode(blocks: &mut Vec<u8>, event: &Event<'_>, state_only: bool, exit_only: 
         None => write_event::append(blocks, event, state_only),
         Some(params) => {
             let params = params.get(..event.params.len()).unwrap_or(&params);
-            write_event::append(blocks, &Event { params, ..*event }, state_only);
+            write_event::append(blocks, &Event { params: params.into(), ..*event }, state_only);
         }
     }
     if !exit_only {

@@ -51,7 +51,9 @@ pub(super) fn set_usage(thread: &mut Thread, event: &Event<'_>, first: usize) {
 /// The CPU time that a thread has used and, where a live source adds it, its memory.
 pub(super) fn cpu_times(thread: &mut Thread, event: &Event<'_>) {
     let (Some(user), Some(system)) = (event.u64(0), event.u64(1)) else { return };
-    if let Some((size, resident)) = event.u64(2).zip(event.u64(3)) {
+    if event.params.len() > 3
+        && let Some((size, resident)) = event.u64(2).zip(event.u64(3))
+    {
         (thread.vm_size, thread.vm_rss) = (size as u32, resident as u32);
     }
     let before = thread.cpu_use;

@@ -14,6 +14,9 @@ pub const MAX_FDS: usize = 4096;
 /// Pages of a table. Numbers of fds are dense, so that each has its share of them.
 const PAGES: usize = 64;
 
+/// Pages of a table that has any: most programs have few fds.
+const LEAST: usize = 8;
+
 /// Most fds in a page: more are there only in made-up recordings.
 const MAX_IN_PAGE: usize = 4 * MAX_FDS / PAGES;
 
@@ -27,7 +30,7 @@ type Page = SmallVec<[(i64, Rc<FdInfo>); 1]>;
 /// fd number → what it is.
 #[derive(Debug, Clone, Default)]
 pub struct FdTable {
-    /// None, or as many as there are.
+    /// Up to one that has fds, at least.
     pages: Vec<Option<Rc<Page>>>,
     len: usize,
     stamp: u64,
@@ -73,10 +76,11 @@ impl FdTable {
         if self.len >= MAX_FDS {
             return false;
         }
-        if self.pages.is_empty() {
-            self.pages.resize(PAGES, None);
+        let at = page_of(fd);
+        if at >= self.pages.len() {
+            self.pages.resize((at + 1).next_power_of_two().max(LEAST), None);
         }
-        let Some(page) = self.pages.get_mut(page_of(fd)) else { return false };
+        let Some(page) = self.pages.get_mut(at) else { return false };
         let page = Rc::make_mut(page.get_or_insert_default());
         if page.len() >= MAX_IN_PAGE {
             return false;

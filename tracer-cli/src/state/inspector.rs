@@ -157,25 +157,26 @@ impl Inspector {
         event: &Event<'_>,
         look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>,
     ) -> Binding {
-        let mut binding = self.apply_event(event, look_up);
+        let mut binding = Binding::default();
+        self.apply_event(event, look_up, &mut binding);
         if let Some(amendment) = self.amendment.take() {
             self.amend(*amendment, event, &mut binding);
         }
         binding
     }
 
+    /// [`Inspector::apply`] without amendments. `binding` is the default one: what is said about the event stays where
+    /// it is put.
     fn apply_event(
         &mut self,
         event: &Event<'_>,
         look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>,
-    ) -> Binding {
+        binding: &mut Binding,
+    ) {
         self.deferred.finish(&mut self.state);
         let plan = self.plans.get(usize::from(event.ty.0)).unwrap_or(&Plan::UNKNOWN);
-        let mut binding = Binding {
-            delta: self.clock.previous_ts.map(|before| event.ts.saturating_sub(before)),
-            first_ts: self.clock.first_ts.unwrap_or(event.ts),
-            ..Binding::default()
-        };
+        binding.delta = self.clock.previous_ts.map(|before| event.ts.saturating_sub(before));
+        binding.first_ts = self.clock.first_ts.unwrap_or(event.ts);
         // Notes about containers and users are no events of the system, and may have no time; early
         // events are no part of the stream.
         let is_meta = plan.is_meta || event.bits.contains(EventBits::EARLY);
@@ -187,19 +188,7 @@ impl Inspector {
             self.clock.previous_ts = Some(event.ts);
         }
         match plan.action {
-            Action::Clone(layout) => {
-                let caller = match event.i64(0) {
-                    Some(0) => self.state.find(event.tid),
-                    _ => self.bind(event, plan.bind, look_up),
-                };
-                apply_clone::clone(&mut self.state, event, layout, caller, look_up);
-                self.make_room(0, event.tid);
-                binding.thread = self.state.find(event.tid);
-                if let Some(thread) = binding.thread.and_then(|key| self.state.thread_at_work(key)) {
-                    binding.latency = pair(thread, event).latency;
-                }
-                return binding;
-            }
+            Action::Clone(layout) => return self.apply_clone(event, layout, plan.bind, look_up, binding),
             Action::User(_) | Action::Group(_) if !self.limits.users => {}
             Action::User(added) => apply_user(&mut self.state, event, added),
             Action::Group(added) => apply_group(&mut self.state, event, added),
@@ -210,43 +199,81 @@ impl Inspector {
         if plan.is_switch {
             binding.slice = self.slice(event);
         }
-        let Some(key) = self.bind(event, plan.bind, look_up) else { return binding };
+        let Some(key) = self.bind(event, plan.bind, look_up) else { return };
         binding.thread = Some(key);
-        let thread = if plan.is_switch || matches!(plan.action, Action::Own(_)) {
-            self.state.thread_mut(key)
-        } else {
-            self.state.thread_at_work(key)
-        };
-        let Some(thread) = thread else { return binding };
-        let mut enter_fd = None;
-        if plan.is_call && event.ty.is_exit() {
-            Pair { latency: binding.latency, enter_fd } = pair(thread, event);
-        }
+        let Some(thread) = thread_for(&mut self.state, key, plan) else { return };
+        let Pair { latency, enter_fd } = note_call(thread, event, plan);
+        binding.latency = latency;
         if plan.is_switch {
             thread.exec_time += binding.slice;
             thread.last_switch_ts = event.ts;
             binding.latency = Some(thread.last.latency);
         }
-        binding.fd = plan.fd.and_then(|i| event.i64(usize::from(i))).or(enter_fd).filter(|fd| *fd >= 0);
-        if plan.is_call && event.ty.is_enter() {
-            begin(thread, event, plan, binding.fd);
-        }
+        binding.fd = fd_of(event, plan).or(enter_fd).filter(|fd| *fd >= 0);
         match plan.action {
             Action::Own(handler) => handler(thread, event),
-            Action::Thread(handler) => self.run(handler, event, key, &mut binding, look_up),
+            Action::Thread(handler) => self.run(handler, event, key, binding, look_up),
             _ => {}
         }
-        binding
     }
 
-    /// Of event types of which only the events that are not in `unseen` are looked at: those whose
-    /// parameters nobody needs, the state included.
-    pub fn unread(&self, unseen: TypeSet) -> TypeSet {
-        let plan = |ty: EventType| self.plans.get(usize::from(ty.0)).unwrap_or(&Plan::UNKNOWN);
-        let is_read =
-            |ty: EventType| !unseen.contains(ty) || plan(ty).keep || !matches!(plan(ty).action, Action::None);
-        // The exit event may be about the fd that only the enter event has.
-        TypeSet::of(|ty| !(is_read(ty) || ty.is_enter() && is_read(ty.exit())))
+    /// The types of events for which a [glance](Inspector::pass_by) can do.
+    pub fn passable(&self) -> TypeSet {
+        let is_passable = |plan: &Plan| {
+            matches!(plan.action, Action::None | Action::Own(_))
+                && plan.bind != Bind::Never
+                && !plan.is_switch
+                && !plan.keep
+        };
+        TypeSet::of(|ty| self.plans.get(usize::from(ty.0)).is_some_and(is_passable))
+    }
+
+    /// As [`Inspector::apply`], for an event of a type that is [passable](Inspector::passable), without finding out
+    /// what it is about. Says `false` when that will not do, or `is_wanted` says that somebody wants to know more about
+    /// what this thread, where it is known, does: then nothing has happened.
+    #[inline]
+    pub fn pass_by(&mut self, event: &Event<'_>, is_wanted: impl FnOnce(Option<&Thread>) -> bool) -> bool {
+        if self.amendment.is_some() || self.clock.first_ts.is_none() || !event.bits.is_empty() {
+            return false;
+        }
+        self.settle();
+        let Some(plan) = self.plans.get(usize::from(event.ty.0)) else { return false };
+        let key = self.state.find(event.tid);
+        let thread = key.and_then(|key| thread_for(&mut self.state, key, plan));
+        if thread.is_none() && plan.bind == Bind::Always || is_wanted(thread.as_deref()) {
+            return false;
+        }
+        if !plan.is_meta {
+            self.clock.previous_ts = Some(event.ts);
+        }
+        let Some(thread) = thread else { return true };
+        thread.last_access = event.ts;
+        note_call(thread, event, plan);
+        if let Action::Own(handler) = plan.action {
+            handler(thread, event);
+        }
+        true
+    }
+
+    #[inline(never)]
+    fn apply_clone(
+        &mut self,
+        event: &Event<'_>,
+        layout: &apply_clone::CloneLayout,
+        bind: Bind,
+        look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>,
+        binding: &mut Binding,
+    ) {
+        let caller = match event.i64(0) {
+            Some(0) => self.state.find(event.tid),
+            _ => self.bind(event, bind, look_up),
+        };
+        apply_clone::clone(&mut self.state, event, layout, caller, look_up);
+        self.make_room(0, event.tid);
+        binding.thread = self.state.find(event.tid);
+        if let Some(thread) = binding.thread.and_then(|key| self.state.thread_at_work(key)) {
+            binding.latency = pair(thread, event).latency;
+        }
     }
 
     /// The thread of an event, as far as events of this kind have one.
@@ -379,6 +406,15 @@ impl Inspector {
     }
 }
 
+/// The thread of an event, to be changed as far as events of this kind change it by themselves.
+#[inline]
+fn thread_for<'a>(state: &'a mut State, key: ThreadKey, plan: &Plan) -> Option<&'a mut Thread> {
+    match plan.is_switch || matches!(plan.action, Action::Own(_)) {
+        true => state.thread_mut(key),
+        false => state.thread_at_work(key),
+    }
+}
+
 /// What is known of a call that returns.
 #[derive(Default)]
 struct Pair {
@@ -407,13 +443,31 @@ fn pair(thread: &mut Thread, event: &Event<'_>) -> Pair {
 
 /// Notes the beginning of a call.
 #[inline]
-fn begin(thread: &mut Thread, event: &Event<'_>, plan: &Plan, fd: Option<i64>) {
+fn begin(thread: &mut Thread, event: &Event<'_>, plan: &Plan) {
+    let fd = fd_of(event, plan).filter(|fd| *fd >= 0);
     thread.last = LastEvent { ty: Some(event.ty), ts: event.ts, cpu: event.cpu, fd, latency: 0 };
     if plan.keep {
         thread.enter.keep(event);
     } else {
         thread.enter.clear();
     }
+}
+
+/// Notes the beginning or the end of a call.
+#[inline]
+fn note_call(thread: &mut Thread, event: &Event<'_>, plan: &Plan) -> Pair {
+    match (plan.is_call, event.ty.is_exit()) {
+        (true, true) => return pair(thread, event),
+        (true, false) => begin(thread, event, plan),
+        (false, _) => {}
+    }
+    Pair::default()
+}
+
+/// The number that stands in the event where events of its kind have their fd.
+#[inline]
+fn fd_of(event: &Event<'_>, plan: &Plan) -> Option<i64> {
+    plan.fd.and_then(|i| event.i64(usize::from(i)))
 }
 
 /// What recorders call users and groups that have no name.

@@ -414,7 +414,7 @@ fn add_threads(
             ty: EventType::SCAPEVENT_X,
             bits: EventBits::empty(),
             unreadable: 0,
-            params: &[],
+            params: crate::params::Params::NONE,
         };
         let binding = Binding { thread: state.find(thread.tid), ..Binding::default() };
         let context = Context { event: &event, state, binding: &binding };

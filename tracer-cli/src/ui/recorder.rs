@@ -39,8 +39,8 @@ impl Recorder {
         // Memory sizes are added to these for the screen; readers of captures do not expect them.
         let ty = context.event.ty;
         let params = context.event.params;
-        let known = ty.info().map_or(params.len(), |info| info.params.len()).min(params.len());
-        let event = Event { params: params.get(..known).unwrap_or(params), ..*context.event };
+        let known = ty.info().map_or(params.len(), |info| info.params.len());
+        let event = Event { params: params.first(known), ..*context.event };
         let context = &Context { event: &event, ..*context };
         if self.filter.as_mut().is_some_and(|filter| !filter.matches(*context, options)) {
             return self.writer.unshown(context, Unshown::Refused);

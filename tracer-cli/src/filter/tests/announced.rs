@@ -75,7 +75,7 @@ proptest! {
                     ty,
                     bits: EventBits::empty(),
                     unreadable: 0,
-                    params: &params,
+                    params: (&params).into(),
                 };
                 let binding = inspector.apply(&event, &mut |tid| Some(Box::new(Thread::new(tid, tid))));
                 prop_assert!(binding.fd.is_none() || can_have_fd(ty), "{:?} is about an fd", ty);

@@ -105,7 +105,7 @@ impl Scene {
             ty: self.ty,
             bits: EventBits::empty(),
             unreadable: 0,
-            params: &params,
+            params: (&params).into(),
         };
         then(Context { event: &event, state: &self.state, binding: &self.binding })
     }

@@ -119,7 +119,7 @@ impl World {
             ty: made.ty,
             bits: EventBits::empty(),
             unreadable: 0,
-            params: &params,
+            params: (&params).into(),
         };
         let (known, looked_up) = (&self.known, &mut self.looked_up);
         self.inspector.apply(&event, &mut |tid| {
