@@ -4,6 +4,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The file.
@@ -12,6 +13,8 @@ pub(super) struct FrameFile {
     file: File,
     /// Can be cut and be removed: it is no pipe and no device.
     is_regular: bool,
+    /// Nobody is expected to remove it.
+    is_to_stay: bool,
     /// Bytes of the whole frames in it.
     len: u64,
 }
@@ -37,7 +40,19 @@ impl FrameFile {
             }
             file.set_len(0)?;
         }
-        Ok(Self { path: path.to_owned(), file, is_regular, len: 0 })
+        Ok(Self { path: path.to_owned(), file, is_regular, is_to_stay: false, len: 0 })
+    }
+
+    /// That the file is removed by somebody, with its folder or alone, is an error of the next frame.
+    pub fn is_to_stay(mut self) -> Self {
+        // One without a name from the start is somebody's own affair.
+        self.is_to_stay = self.is_regular && !self.is_removed();
+        self
+    }
+
+    /// Whether it has no name any more, so that nobody will read it.
+    pub fn is_removed(&self) -> bool {
+        self.file.metadata().is_ok_and(|meta| meta.nlink() == 0)
     }
 
     /// Bytes in the file.
@@ -51,6 +66,9 @@ impl FrameFile {
     /// It could not be written; the file is as it was before.
     pub fn append(&mut self, frame: &[u8]) -> io::Result<()> {
         match self.file.write_all(frame) {
+            Ok(()) if self.is_to_stay && self.is_removed() => {
+                Err(io::Error::new(io::ErrorKind::NotFound, "somebody has removed it"))
+            }
             Ok(()) => {
                 self.len += frame.len() as u64;
                 Ok(())
@@ -72,7 +90,6 @@ impl FrameFile {
 
     /// Removes the file, unless another one has its name by now.
     pub fn remove(self) {
-        use std::os::unix::fs::MetadataExt;
         let id = |meta: Metadata| (meta.dev(), meta.ino());
         let own = self.file.metadata().map(id);
         let named = self.path.symlink_metadata().map(id);
@@ -86,6 +103,19 @@ impl FrameFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_somebody_removes_takes_no_more() {
+        let path = std::env::temp_dir().join(format!("tracer-frame-file-{}-removed", std::process::id()));
+        let [mut own, mut kept] = [false, true].map(|is_kept| {
+            let file = FrameFile::create(&path, false).unwrap();
+            if is_kept { file.is_to_stay() } else { file }
+        });
+        assert!(kept.append(b"first").is_ok() && !kept.is_removed());
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(kept.append(b"second").unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(own.append(b"second").is_ok() && own.is_removed());
+    }
 
     #[test]
     fn a_file_of_the_same_name_is_not_removed() {

@@ -73,6 +73,8 @@ pub(super) struct FrameQueue {
     filling: Arc<Filling>,
     /// Bytes of blocks sent for the present file.
     sent: u64,
+    /// Of the files before it: bytes, and the same before it was compressed.
+    before: (u64, u64),
 }
 
 impl FrameQueue {
@@ -88,6 +90,7 @@ impl FrameQueue {
         let mut worker = Worker {
             packer: Packer::new(codec, is_live)?,
             file: None,
+            in_file: 0,
             ring,
             dump: None,
             has_index: has_index && matches!(codec, Codec::Zstd(_)),
@@ -97,11 +100,21 @@ impl FrameQueue {
             give_empty,
         };
         let thread = thread::Builder::new().name("write".to_owned()).spawn(move || worker.run(&take_jobs))?;
-        Ok(Self { jobs: Some(jobs), empty, progress, thread: Some(thread), filling: Arc::default(), sent: 0 })
+        Ok(Self {
+            jobs: Some(jobs),
+            empty,
+            progress,
+            thread: Some(thread),
+            filling: Arc::default(),
+            sent: 0,
+            before: (0, 0),
+        })
     }
 
     /// Frames go into `file` from here on.
     pub fn open(&mut self, file: FrameFile) {
+        self.before.0 += self.filling.bytes.load(Ordering::Relaxed);
+        self.before.1 += self.filling.unpacked.load(Ordering::Relaxed);
         self.sent = 0;
         self.filling = Arc::default();
         self.send(Job::Open(file, Arc::clone(&self.filling)));
@@ -152,9 +165,19 @@ impl FrameQueue {
         self.sent
     }
 
-    /// Bytes that are not in the file yet, before they are compressed.
-    pub fn waiting(&self) -> u64 {
-        self.sent.saturating_sub(self.filling.unpacked.load(Ordering::Relaxed))
+    /// Bytes that what is not in the present file yet, and `more` bytes of blocks, will have there: about as well
+    /// compressed as what came before.
+    pub fn to_come(&self, more: u64) -> u64 {
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let unpacked = load(&self.filling.unpacked);
+        let waiting = self.sent.saturating_sub(unpacked) + more;
+        let (bytes, all) = (self.before.0 + load(&self.filling.bytes), self.before.1 + unpacked);
+        if all == 0 {
+            return waiting;
+        }
+        // Events that come together resemble each other more or less.
+        let with_margin = u128::from(waiting) * u128::from(bytes) * 5 / 4 / u128::from(all);
+        with_margin.min(u128::from(waiting)) as u64
     }
 
     /// Bytes that the present file will have when all that was sent is in it: what waits is taken to
@@ -193,6 +216,8 @@ impl Drop for FrameQueue {
 struct Worker {
     packer: Packer,
     file: Option<FrameFile>,
+    /// Events in it.
+    in_file: u64,
     ring: Option<FlightRing>,
     /// Writes what was in memory, so that the ring goes on meanwhile.
     dump: Option<JoinHandle<Result<(), Failure>>>,
@@ -212,6 +237,9 @@ impl Worker {
                 Ok(()) => continue,
                 Err(failure) => failure,
             };
+            if self.file.as_ref().is_some_and(FrameFile::is_removed) {
+                self.progress.events.fetch_sub(self.in_file, Ordering::Relaxed);
+            }
             self.progress.failed.store(true, Ordering::Relaxed);
             if let Some(file) = self.file.take().filter(|file| file.len() == 0) {
                 file.remove();
@@ -280,6 +308,7 @@ impl Worker {
                     self.index = IndexThread::start(file.path.display().to_string()).ok();
                 }
                 self.file = Some(file);
+                self.in_file = 0;
                 self.filling = filling;
             }
             Job::Frame(Frame { blocks, events, until }) => {
@@ -296,6 +325,7 @@ impl Worker {
                         self.index = None;
                     }
                     self.progress.events.fetch_add(events, Ordering::Relaxed);
+                    self.in_file += events;
                     self.filling.bytes.store(file.len(), Ordering::Relaxed);
                 }
                 self.filling.unpacked.fetch_add(blocks.len() as u64, Ordering::Relaxed);

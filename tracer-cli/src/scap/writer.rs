@@ -267,7 +267,7 @@ impl CaptureWriter {
             let events = std::mem::take(&mut self.waiting);
             self.sent += events;
             self.in_memory += events;
-            for oldest in self.names.make_room(self.queue.waiting() + self.blocks.len() as u64) {
+            for oldest in self.names.make_room(self.queue.to_come(self.blocks.len() as u64)) {
                 // One that somebody else has removed is gone as well.
                 let _ = std::fs::remove_file(oldest);
             }
@@ -321,8 +321,12 @@ impl CaptureWriter {
 
     /// Opens the next file.
     fn open(&mut self, ts: u64) -> io::Result<()> {
-        let file = self.create(ts)?;
+        let mut file = self.create(ts)?;
         self.file = Some(file.path.clone());
+        // Old files of a ring are removed, perhaps before their last frames are written.
+        if self.rotation.files.is_none() && self.rotation.total.is_none() {
+            file = file.is_to_stay();
+        }
         self.queue.open(file);
         self.fill = Fill { since: ts, ..Fill::default() };
         Ok(())
