@@ -36,6 +36,10 @@ impl Recorder {
     /// # Errors
     /// A file that cannot be written.
     pub fn event(&mut self, context: &Context<'_>, options: &ExtractOptions) -> io::Result<()> {
+        if self.writer.wants_state(context.event.ts) {
+            // It was started while this event was under way: the state comes first, before the next one.
+            return Ok(());
+        }
         // Memory sizes are added to these for the screen; readers of captures do not expect them.
         let ty = context.event.ty;
         let params = context.event.params;
@@ -77,4 +81,72 @@ pub(super) fn copy(files: &[PathBuf], recording: Recording, stop: &AtomicBool) -
     let mut pipeline = Pipeline::new(rules);
     pipeline.run(source.as_mut(), &mut inspector, &mut sink, stop)?;
     Ok(pipeline.totals().passed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::State;
+
+    /// Begins to record in the middle of an event, as a key that is pressed does.
+    struct Late {
+        path: PathBuf,
+        seen: u64,
+        recorder: Option<Recorder>,
+    }
+
+    impl Sink for Late {
+        fn event(&mut self, context: &Context<'_>) -> io::Result<()> {
+            self.seen += 1;
+            if self.seen == 100 {
+                let recording = Recording { path: self.path.clone(), filter: None, window: None };
+                self.recorder = Some(Recorder::start(recording).map_err(io::Error::other)?);
+            }
+            match &mut self.recorder {
+                Some(recorder) => recorder.event(context, &ExtractOptions::default()),
+                None => Ok(()),
+            }
+        }
+
+        fn wants_state(&self, ts: u64) -> bool {
+            self.recorder.as_ref().is_some_and(|recorder| recorder.writer.wants_state(ts))
+        }
+
+        fn begin(&mut self, state: &State, ts: u64) -> io::Result<()> {
+            self.recorder.as_mut().map_or(Ok(()), |recorder| recorder.writer.begin(state, ts))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn finish(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_recording_begins_with_the_state_whenever_it_is_started() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/captures");
+        let capture = folder.join("sysflow_tests_alpine_alpine-b1cbcc7.scap.gz");
+        let path = std::env::temp_dir().join(format!("tracer-late-{}.scap", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let mut sink = Late { path: path.clone(), seen: 0, recorder: None };
+        let read = |files: &[PathBuf], sink: &mut dyn Sink| {
+            let mut source = scap::open(files, &ReadOptions::default()).unwrap();
+            let mut inspector = Inspector::default();
+            source.load_state(&mut inspector.state).unwrap();
+            let mut pipeline = Pipeline::new(Rules::default());
+            pipeline.run(source.as_mut(), &mut inspector, sink, &AtomicBool::new(false)).unwrap();
+            pipeline.totals().passed
+        };
+        let passed = read(&[capture], &mut sink);
+        let mut recorder = sink.recorder.take().unwrap();
+        recorder.writer.finish().unwrap();
+        assert_eq!(recorder.events, passed - 100);
+        // One that begins nothing.
+        sink.seen = 100;
+        assert_eq!(read(&[path.clone()], &mut sink), passed - 100);
+        std::fs::remove_file(&path).unwrap();
+    }
 }

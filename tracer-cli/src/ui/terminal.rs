@@ -201,3 +201,92 @@ fn run_command(command: &str, wait: bool) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::os::fd::{FromRawFd, OwnedFd};
+    use std::process::Stdio;
+    use std::time::Instant;
+
+    const LEFT: &str = "\x1b[?1049l";
+
+    /// Both ends of a new terminal: ours, and that of a program.
+    fn new_terminal() -> (File, OwnedFd) {
+        let (mut ours, mut theirs) = (-1, -1);
+        let none = std::ptr::null_mut();
+        // SAFETY: the descriptors are written to living integers; the other pointers may be null.
+        let made = unsafe { libc::openpty(&mut ours, &mut theirs, none, none.cast(), none.cast()) };
+        assert_eq!(made, 0, "{}", io::Error::last_os_error());
+        // SAFETY: openpty has just made these, and nobody else has them.
+        unsafe { (File::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) }
+    }
+
+    fn mode(terminal: &OwnedFd) -> Vec<u8> {
+        let terminal = Stdio::from(terminal.try_clone().unwrap());
+        Command::new("stty").arg("-g").stdin(terminal).output().unwrap().stdout
+    }
+
+    /// Runs one of the tests below as a program in a terminal of its own. Returns what it wrote, and whether it left the
+    /// mode of the terminal as it was.
+    fn in_terminal(test: &str) -> (String, bool) {
+        let (mut ours, theirs) = new_terminal();
+        let before = mode(&theirs);
+        let end = || Stdio::from(theirs.try_clone().unwrap());
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", &format!("ui::terminal::tests::{test}"), "--ignored", "--nocapture"])
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .spawn()
+            .unwrap();
+        let (mut written, mut buffer) = (Vec::new(), [0; 4096]);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let has_ended = child.try_wait().unwrap().is_some();
+            let mut fds = [PollFd::new(ours.as_fd(), PollFlags::POLLIN)];
+            let is_readable = poll(&mut fds, PollTimeout::from(50u8)).unwrap() > 0;
+            if is_readable {
+                let size = ours.read(&mut buffer).unwrap();
+                written.extend_from_slice(&buffer[..size]);
+            } else if has_ended {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{}", String::from_utf8_lossy(&written));
+        }
+        (String::from_utf8_lossy(&written).into_owned(), mode(&theirs) == before)
+    }
+
+    #[test]
+    #[ignore = "panics; run by another test in a terminal"]
+    fn the_screen_panics() {
+        let _ours = Ours::take().unwrap();
+        panic!("on purpose");
+    }
+
+    #[test]
+    #[ignore = "panics; run by another test in a terminal"]
+    fn another_thread_panics() {
+        let ours = Ours::take().unwrap();
+        assert!(std::thread::spawn(|| panic!("on purpose")).join().is_err());
+        execute!(io::stdout(), crossterm::style::Print("still here")).unwrap();
+        drop(ours);
+    }
+
+    #[test]
+    fn the_terminal_is_given_back_after_a_panic() {
+        let (written, is_as_before) = in_terminal("the_screen_panics");
+        assert!(is_as_before, "{written:?}");
+        let (left, said) = (written.find(LEFT), written.find("on purpose"));
+        assert!(left.is_some() && left < said, "{written:?}");
+    }
+
+    #[test]
+    fn a_panic_elsewhere_is_told_after_the_screen() {
+        let (written, is_as_before) = in_terminal("another_thread_panics");
+        assert!(is_as_before, "{written:?}");
+        let (drawn, left) = (written.find("still here"), written.find(LEFT));
+        assert!(drawn.is_some() && drawn < left && left < written.find("on purpose"), "{written:?}");
+    }
+}
