@@ -459,6 +459,10 @@ impl App {
                 if reading.activity.is_some() && self.settings.window.is_none() {
                     self.progress.whole = Some(reading.clone());
                 }
+                if reading.is_over {
+                    // Values change no more: what was seen on the way says nothing.
+                    self.widths = Widths::default();
+                }
                 self.progress.reading = reading;
             }
             Report::Source { counts, lag } => (self.progress.counts, self.progress.lag) = (counts, lag),

@@ -31,6 +31,11 @@ fn proxy(keys: &[&str]) -> String {
     pictures(&Start::of(PROXY), keys)
 }
 
+/// With the time slider; how high its bars are is tested elsewhere.
+fn slider(keys: &[&str]) -> String {
+    proxy(keys).replace(['·', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'], "▒")
+}
+
 fn view(id: &str) -> String {
     pictures(&Start { view: id, ..Start::of(PROXY) }, &[])
 }
@@ -77,8 +82,8 @@ shows! {
     connections: view("connections");
     list_of_opens: view("file_opens");
     list_of_commands: pictures(&Start { view: "spy_users", ..Start::of(SHELL) }, &[]);
-    slider: proxy(&["t", "+", "Right"]);
-    part_of_the_time: proxy(&["t", "+", "+", "Enter"]);
+    with_the_slider: slider(&["t", "+", "Right"]);
+    part_of_the_time: slider(&["t", "+", "+", "Enter"]);
     paused: proxy(&["p"]);
 }
 
