@@ -76,7 +76,8 @@ fn shown_kib(kib: u64) -> String {
         .map(|(unit, power)| (unit, 1024f64.powi(power)))
         .find(|(_, size)| bytes > *size);
     match unit {
-        Some((unit, size)) => format!("{:.2}{unit}", bytes / size),
+        // Halves are rounded up; formatting rounds them to even.
+        Some((unit, size)) => format!("{:.2}{unit}", (bytes / size * 100.0 + 0.5).floor() / 100.0),
         None => format!("{bytes}B"),
     }
 }
