@@ -130,7 +130,7 @@ fn draw(root: &Path, tracer: &Path, picture: &Picture) -> Result<String> {
         terminal.wait_for(wanted, |screen| screen.contents().contains(wanted))?;
     }
     if picture.steps.is_empty() {
-        terminal.to_end();
+        terminal.watch_to_end();
     } else {
         terminal.wait_for("all of the file", is_complete)?;
         terminal.watch(Duration::from_millis(300));

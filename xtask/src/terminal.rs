@@ -123,7 +123,7 @@ impl Terminal {
     }
 
     /// Takes all that is drawn until the program ends.
-    pub fn to_end(&mut self) {
+    pub fn watch_to_end(&mut self) {
         while let Ok((_, bytes)) = self.drawn.recv_timeout(PATIENCE) {
             self.parser.process(&bytes);
         }

@@ -109,6 +109,9 @@ fn selected(screen: &Screen) -> Option<u16> {
     (HEADINGS + 1..SIZE.1 - 1).find(|line| marked(*line))
 }
 
+/// How a screen shows that a key was heard.
+type Answer = Box<dyn Fn(&Screen) -> bool>;
+
 /// Keys, and how the screen shows that they were heard.
 fn keys(tracer: &Path, count: usize) -> Result<()> {
     let flood = Flood::of_calls()?;
@@ -123,7 +126,7 @@ fn keys(tracer: &Path, count: usize) -> Result<()> {
         let (row, name) = (selected(terminal.screen()), title(terminal.screen()));
         let down = b"\x1b[B".as_slice();
         let up = b"\x1b[A".as_slice();
-        let (keys, wanted): (&[u8], Box<dyn Fn(&Screen) -> bool>) = match nth % 6 {
+        let (keys, wanted): (&[u8], Answer) = match nth % 6 {
             0 => (down, Box::new(move |screen| selected(screen) != row)),
             1 => (b"\x1bOQ", Box::new(menu)),
             2 => (b"\x1b", Box::new(move |screen| !menu(screen))),
