@@ -44,7 +44,7 @@ impl FrameFile {
     }
 
     /// That the file is removed by somebody, with its folder or alone, is an error of the next frame.
-    pub fn is_to_stay(mut self) -> Self {
+    pub fn guarded(mut self) -> Self {
         // One without a name from the start is somebody's own affair.
         self.is_to_stay = self.is_regular && !self.is_removed();
         self
@@ -109,7 +109,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("tracer-frame-file-{}-removed", std::process::id()));
         let [mut own, mut kept] = [false, true].map(|is_kept| {
             let file = FrameFile::create(&path, false).unwrap();
-            if is_kept { file.is_to_stay() } else { file }
+            if is_kept { file.guarded() } else { file }
         });
         assert!(kept.append(b"first").is_ok() && !kept.is_removed());
         std::fs::remove_file(&path).unwrap();

@@ -325,7 +325,7 @@ impl CaptureWriter {
         self.file = Some(file.path.clone());
         // Old files of a ring are removed, perhaps before their last frames are written.
         if self.rotation.files.is_none() && self.rotation.total.is_none() {
-            file = file.is_to_stay();
+            file = file.guarded();
         }
         self.queue.open(file);
         self.fill = Fill { since: ts, ..Fill::default() };

@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(recorder.events, seen - 100);
         // Now as one that begins nothing.
         sink.seen = 100;
-        read(&[path.clone()], &mut sink);
+        read(std::slice::from_ref(&path), &mut sink);
         assert_eq!(sink.seen, seen);
         std::fs::remove_file(&path).unwrap();
     }
