@@ -182,7 +182,7 @@ impl Bench {
 
     fn print_programs(&self, watchers: &[&'static Watcher]) {
         let empty = self.programs.values().flatten().find(|(program, _)| *program == EmptyProgram::NAME);
-        let nothing = empty.map_or(0.0, |(_, means)| median(means));
+        let nothing = empty.map(|(_, means)| median(means));
         println!(
             "\nns of one run of a program while dd works (net: without what the statistics say of an empty one)"
         );
@@ -190,7 +190,9 @@ impl Bench {
         for watcher in watchers {
             for (program, means) in self.programs.get(watcher.name).into_iter().flatten() {
                 let mean = median(means);
-                println!("  {:<26} {program:<16} {mean:>5.0} {:>5.0}", watcher.name, mean - nothing);
+                // Not known where no empty program was measured.
+                let net = nothing.map(|nothing| format!("{:.0}", mean - nothing)).unwrap_or_default();
+                println!("  {:<26} {program:<16} {mean:>5.0} {net:>5}", watcher.name);
             }
         }
     }
