@@ -85,6 +85,15 @@ pub fn read_text(bytes: &[u8]) -> &[u8] {
     }
 }
 
+#[cfg(test)]
+impl<'a> Event<'a> {
+    /// An event of the first thread, for tests that look at types and parameters.
+    pub(crate) fn sample(ty: EventType, params: &'a [&'a [u8]]) -> Event<'a> {
+        let bits = EventBits::empty();
+        Event { num: 1, ts: 1, tid: 1, pid: 1, cpu: 0, ty, bits, unreadable: 0, params: params.into() }
+    }
+}
+
 impl<'a> Event<'a> {
     /// The schema row; a code newer than the schema gets a row without parameters.
     #[inline]

@@ -153,22 +153,7 @@ fn has(bits: &Bits, code: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::EventBits;
     use crate::schema::names;
-
-    fn event<'a>(ty: EventType, params: &'a [&'a [u8]]) -> Event<'a> {
-        Event {
-            num: 1,
-            ts: 0,
-            tid: 1,
-            pid: 1,
-            cpu: 0,
-            ty,
-            bits: EventBits::empty(),
-            unreadable: 0,
-            params: params.into(),
-        }
-    }
 
     #[test]
     fn names_mean_what_events_are_called() {
@@ -176,13 +161,13 @@ mod tests {
         for wanted in ["openat", "fstatfs", "syscall", "unknown", "switch"] {
             let set = EventSet::named(|n| n == wanted);
             for code in 0..600 {
-                let e = event(EventType(code), &[]);
+                let e = Event::sample(EventType(code), &[]);
                 assert_eq!(set.contains(&e), e.name() == wanted, "{wanted} {code}");
                 assert_eq!(set.complement().contains(&e), e.name() != wanted, "{wanted} {code}");
             }
             for code in &unknown {
                 let params: [&[u8]; 1] = [code];
-                let e = event(EventType::GENERIC_X, &params);
+                let e = Event::sample(EventType::GENERIC_X, &params);
                 assert_eq!(set.contains(&e), e.name() == wanted, "{wanted} {}", e.name());
             }
         }

@@ -92,34 +92,19 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::EventBits;
-
-    fn event<'a>(ty: EventType, params: &'a [&'a [u8]]) -> Event<'a> {
-        Event {
-            num: 1,
-            ts: 0,
-            tid: 1,
-            pid: 1,
-            cpu: 0,
-            ty,
-            bits: EventBits::empty(),
-            unreadable: 0,
-            params: params.into(),
-        }
-    }
 
     #[test]
     fn most_frequent_first_and_generic_calls_by_name() {
         let mut summary = Summary::default();
         let getpid = names::syscall_by_name("sysinfo").unwrap_or(0).to_le_bytes();
         for _ in 0..3 {
-            summary.count(&event(EventType::SYSCALL_READ_X, &[]));
+            summary.count(&Event::sample(EventType::SYSCALL_READ_X, &[]));
         }
-        summary.count(&event(EventType::SYSCALL_READ_E, &[]));
-        summary.count(&event(EventType::GENERIC_X, &[&getpid]));
-        summary.count(&event(EventType::GENERIC_X, &[&getpid]));
-        summary.count(&event(EventType::GENERIC_E, &[&[0xff, 0xff]]));
-        summary.count(&event(EventType(9999), &[]));
+        summary.count(&Event::sample(EventType::SYSCALL_READ_E, &[]));
+        summary.count(&Event::sample(EventType::GENERIC_X, &[&getpid]));
+        summary.count(&Event::sample(EventType::GENERIC_X, &[&getpid]));
+        summary.count(&Event::sample(EventType::GENERIC_E, &[&[0xff, 0xff]]));
+        summary.count(&Event::sample(EventType(9999), &[]));
         let mut out = Vec::new();
         summary.write(&mut out).unwrap();
         let expected = "\
@@ -138,7 +123,7 @@ Event           #Calls
     fn long_names_are_cut() {
         let mut summary = Summary::default();
         let longest = tables::EVENTS.iter().max_by_key(|e| e.name.len()).unwrap();
-        summary.count(&event(longest.ty, &[]));
+        summary.count(&Event::sample(longest.ty, &[]));
         let mut out = Vec::new();
         summary.write(&mut out).unwrap();
         let last = String::from_utf8(out).unwrap().lines().last().unwrap().to_owned();

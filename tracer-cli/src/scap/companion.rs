@@ -125,20 +125,6 @@ mod tests {
     use super::*;
     use crate::schema::tables::EVENTS;
 
-    fn event<'a>(ty: EventType, params: &'a [&'a [u8]]) -> Event<'a> {
-        Event {
-            num: 9,
-            ts: 77,
-            tid: 5,
-            pid: 5,
-            cpu: 1,
-            ty,
-            bits: EventBits::empty(),
-            unreadable: 0,
-            params: params.into(),
-        }
-    }
-
     /// The blocks in `out`: type and parameters as an older reader finds them, and whether tracer leaves them out.
     fn blocks(mut out: &[u8]) -> Vec<(EventType, Vec<Vec<u8>>, bool)> {
         let mut found = Vec::new();
@@ -160,6 +146,10 @@ mod tests {
             out = rest;
         }
         found
+    }
+
+    fn event<'a>(ty: EventType, params: &'a [&'a [u8]]) -> Event<'a> {
+        Event { num: 9, ts: 77, tid: 5, pid: 5, cpu: 1, ..Event::sample(ty, params) }
     }
 
     #[test]

@@ -142,13 +142,7 @@ pub(super) fn unreadable(behind: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::EventBits;
     use crate::schema::names::syscall_by_name;
-
-    fn event<'a>(ty: EventType, params: &'a [&'a [u8]]) -> Event<'a> {
-        let bits = EventBits::empty();
-        Event { num: 1, ts: 1, tid: 1, pid: 1, cpu: 0, ty, bits, unreadable: 0, params: params.into() }
-    }
 
     fn number_of(name: &str) -> [u8; 2] {
         let is_it = |call: &Option<crate::schema::SyscallInfo>| call.is_some_and(|call| call.name == name);
@@ -161,7 +155,7 @@ mod tests {
             let code = syscall_by_name(name).unwrap().to_le_bytes();
             let number = number_of(name);
             let list: [&[u8]; 2] = [&code, &number];
-            let written = for_old_readers(&event(EventType::GENERIC_X, &list));
+            let written = for_old_readers(&Event::sample(EventType::GENERIC_X, &list));
             assert_eq!(written.is_some(), is_new, "{name}");
             let mut params = written.map_or(list, |w| [w[0], w[1]]);
             assert_eq!(params[0] == UNKNOWN_CALL, is_new);
@@ -171,8 +165,8 @@ mod tests {
         // Of a 32-bit call, whose numbers are others, and of one without a number.
         let code = syscall_by_name("rseq").unwrap().to_le_bytes();
         let list: [&[u8]; 2] = [&code, &386_u16.to_le_bytes()];
-        assert!(for_old_readers(&event(EventType::GENERIC_X, &list)).is_none());
-        assert!(for_old_readers(&event(EventType::GENERIC_X, &[&code])).is_none());
+        assert!(for_old_readers(&Event::sample(EventType::GENERIC_X, &list)).is_none());
+        assert!(for_old_readers(&Event::sample(EventType::GENERIC_X, &[&code])).is_none());
         // What nobody knew when it was recorded stays unknown.
         let mut params: [&[u8]; 2] = [UNKNOWN_CALL, &number_of("sysinfo")];
         restore(EventType::GENERIC_E, &mut params);
@@ -182,7 +176,7 @@ mod tests {
     #[test]
     fn text_without_a_value_is_never_without_a_byte() {
         let list: [&[u8]; 4] = [&[], b"", &[1, 0, 0, 0], &[]];
-        let written = for_old_readers(&event(EventType::SYSCALL_OPEN_X, &list)).unwrap();
+        let written = for_old_readers(&Event::sample(EventType::SYSCALL_OPEN_X, &list)).unwrap();
         assert_eq!(written[..4], [&[], NO_TEXT, &[1, 0, 0, 0], &[]]);
         let mut params: [&[u8]; 4] = [written[0], written[1], written[2], written[3]];
         restore(EventType::SYSCALL_OPEN_X, &mut params);

@@ -220,7 +220,6 @@ fn strings(list: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::EventBits;
     use crate::schema::EventType;
 
     fn redaction(fields: &[&str]) -> Redaction {
@@ -229,11 +228,6 @@ mod tests {
             assert!(redaction.add(field), "{field}");
         }
         redaction
-    }
-
-    fn event<'a>(ty: EventType, params: &'a [&'a [u8]]) -> Event<'a> {
-        let bits = EventBits::empty();
-        Event { num: 1, ts: 1, tid: 1, pid: 1, cpu: 0, ty, bits, unreadable: 0, params: params.into() }
     }
 
     #[test]
@@ -260,14 +254,14 @@ mod tests {
         let at = |name: &str| info.params.iter().position(|p| p.name == name).unwrap();
         let mut params: Vec<&[u8]> = vec![b"\0"; info.params.len()];
         (params[at("args")], params[at("env")]) = (b"-p\0secret\0", b"A=secret\0");
-        let event_ = event(EventType::SYSCALL_EXECVE_19_X, &params);
+        let event_ = Event::sample(EventType::SYSCALL_EXECVE_19_X, &params);
         let found = redaction(&["proc.args", "proc.env"]).params(&event_, &mut scratch).unwrap();
         assert_eq!(found[at("args")], b"<redacted>\0<redacted>\0");
         assert_eq!((found[at("env")], found[0]), (&b"A=<redacted>\0"[..], &b"\0"[..]));
         let mut scratch = Vec::new();
         assert!(redaction(&["evt.buffer"]).params(&event_, &mut scratch).is_none());
         let params: [&[u8]; 2] = [&[6, 0, 0, 0, 0, 0, 0, 0], b"secret"];
-        let read = event(EventType::SYSCALL_READ_X, &params);
+        let read = Event::sample(EventType::SYSCALL_READ_X, &params);
         assert_eq!(
             redaction(&["evt.buffer"]).params(&read, &mut scratch).unwrap()[..2],
             [params[0], b"******"]
@@ -278,7 +272,7 @@ mod tests {
     fn notes_about_containers_have_environments_too() {
         let mut scratch = Vec::new();
         let params: [&[u8]; 1] = [b"{\"container\":{\"env\":[\"A=secret\"],\"id\":\"x\"}}\0"];
-        let note = event(EventType::CONTAINER_JSON_2_E, &params);
+        let note = Event::sample(EventType::CONTAINER_JSON_2_E, &params);
         let found = redaction(&["proc.env"]).params(&note, &mut scratch).unwrap()[0];
         assert_eq!(found, b"{\"container\":{\"env\":[\"A=<redacted>\"],\"id\":\"x\"}}\0");
     }

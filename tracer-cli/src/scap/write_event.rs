@@ -114,11 +114,6 @@ mod tests {
     use crate::event::EventBits;
     use crate::schema::EventType;
 
-    fn event<'a>(ty: EventType, params: &'a [&'a [u8]]) -> Event<'a> {
-        let bits = EventBits::empty();
-        Event { num: 1, ts: 1234, tid: -7, pid: 5, cpu: 3, ty, bits, unreadable: 0, params: params.into() }
-    }
-
     /// Reads the block back: its length, whether it is large, its parameters.
     fn read_back(event: &Event<'_>, state_only: bool) -> (usize, bool, Vec<Vec<u8>>) {
         let mut out = Vec::new();
@@ -133,6 +128,10 @@ mod tests {
         assert_eq!(parsed.unreadable, event.unreadable);
         assert_eq!(parsed.bits.contains(EventBits::STATE_ONLY), state_only);
         (out.len(), kind.large, parsed.params(body).iter().map(<[u8]>::to_vec).collect())
+    }
+
+    fn event<'a>(ty: EventType, params: &'a [&'a [u8]]) -> Event<'a> {
+        Event { num: 1, ts: 1234, tid: -7, pid: 5, cpu: 3, ..Event::sample(ty, params) }
     }
 
     #[test]

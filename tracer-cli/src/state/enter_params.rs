@@ -68,26 +68,11 @@ impl EnterParams {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::EventBits;
-
-    fn event<'a>(ty: EventType, params: &'a [&'a [u8]]) -> Event<'a> {
-        Event {
-            num: 1,
-            ts: 1,
-            tid: 1,
-            pid: 1,
-            cpu: 0,
-            ty,
-            bits: EventBits::empty(),
-            unreadable: 0,
-            params: params.into(),
-        }
-    }
 
     #[test]
     fn parameters_come_back() {
         let mut kept = EnterParams::default();
-        kept.keep(&event(EventType::SYSCALL_OPEN_E, &[b"/a\0", b"", b"\x01\0\0\0"]));
+        kept.keep(&Event::sample(EventType::SYSCALL_OPEN_E, &[b"/a\0", b"", b"\x01\0\0\0"]));
         assert_eq!(kept.ty(), Some(EventType::SYSCALL_OPEN_E));
         assert_eq!(kept.param(0), Some(&b"/a\0"[..]));
         assert_eq!(kept.param(1), None);
@@ -99,8 +84,8 @@ mod tests {
     fn large_events_are_not_kept() {
         let mut kept = EnterParams::default();
         let large = vec![0; MAX_BYTES + 1];
-        kept.keep(&event(EventType::SYSCALL_OPEN_E, &[b"/a\0"]));
-        kept.keep(&event(EventType::SYSCALL_OPEN_E, &[&large]));
+        kept.keep(&Event::sample(EventType::SYSCALL_OPEN_E, &[b"/a\0"]));
+        kept.keep(&Event::sample(EventType::SYSCALL_OPEN_E, &[&large]));
         assert_eq!(kept.ty(), None);
         assert_eq!(kept.param(0), None);
     }
