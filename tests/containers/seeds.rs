@@ -83,21 +83,27 @@ fn events_and_tables() -> Result<Completion> {
     };
     let on_host = engine.path().join(ON_HOST);
     std::fs::copy(engine.path().join("root/bin/busyboxshop"), &on_host)?;
-    let run = || {
-        // It fails.
+    let fail_on_host = || {
         Command::new(&on_host).args(["cat", "/var/cache/tracer/nothing"]).output()?;
-        engine.call("run", "")
+        Ok(())
     };
+    let run = || fail_on_host().and_then(|()| engine.call("run", ""));
     let capture = engine.path().join("shop.scap");
     let both = format!("proc.name in (busyboxshop, {ON_HOST})");
     let path = capture.display().to_string();
-    let mut recorder = start(&["-w", &path, &both, "--tee", "-p", "*%container.name %evt.type"])?;
+    const KNOWN: &str = "*%container.name %evt.type %user.name %fd.name";
+    let mut recorder = start(&["-w", &path, &both, "--tee", "-p", KNOWN])?;
     let seeds = [TOP_FILES, CACHE, FAILED, COLUMNS];
     let mut running = Vec::new();
     for seed in &seeds {
         running.push(start(seed.arguments)?);
     }
-    recorder.until("the recording", run, |line| line == "shop procexit")?;
+    // From before the container starts: what it does first is in the recording.
+    recorder.until("the host's program", fail_on_host, |line| line.starts_with("host procexit"))?;
+    let is_known = |line: &str| {
+        matches!(words(line).as_deref(), Some(["shop", "open" | "openat", "shopkeeper", "/var/cache/stock"]))
+    };
+    recorder.until("the recording", run, is_known)?;
     for (seed, tracer) in seeds.iter().zip(&mut running) {
         // The container of the recording will mostly do.
         let mut again = false;

@@ -11,6 +11,8 @@ events_logger="file"
 X
 export CONTAINERS_CONF=$W/containers.conf
 IMAGE=localhost/tracer-shop:1
+# What a run before left behind is replaced: --rm removes a container only after it has ended, and a run may be cut.
+NAMED="--replace --name shop"
 # Version 2 of control groups may be without the controller of pids.
 [ -z "$V2" ] || LIMIT="--pids-limit 0"
 case $1 in
@@ -18,13 +20,13 @@ up)
     rootfs
     podman import -q --change 'ENV PATH=/bin' "$W/root.tar" $IMAGE
     ;;
-run) podman run --rm --name shop --label app=demo -v "$W:/data:ro" $LIMIT $IMAGE $BOX sh /work.sh ;;
+run) podman run --rm $NAMED --label app=demo -v "$W:/data:ro" $LIMIT $IMAGE $BOX sh /work.sh ;;
 pod)
-    podman pod create --name shoppod --infra=true
-    podman run --rm --pod shoppod --name shop --label app=demo $IMAGE $BOX sh /work.sh
+    podman pod create --replace --name shoppod --infra=true
+    podman run --rm --pod shoppod $NAMED --label app=demo $IMAGE $BOX sh /work.sh
     podman pod rm -f -t 0 shoppod
     ;;
-hold) podman run -d --name shop --label app=demo $LIMIT $IMAGE $BOX sleep 1000 ;;
+hold) podman run -d $NAMED --label app=demo $LIMIT $IMAGE $BOX sleep 1000 ;;
 poke) podman exec "$2" $BOX true ;;
 rename) podman rename shop "$2" ;;
 release) podman rm -f -t 0 shop ;;
@@ -32,7 +34,8 @@ flash) podman run --rm --name "flash$2" $LIMIT $IMAGE $BOX sleep 0.05 ;;
 down)
     podman rm -f -t 0 shop newshop 2>/dev/null || true
     podman pod rm -f -t 0 shoppod 2>/dev/null || true
-    podman image rm -f $IMAGE
+    # A container that is still being removed keeps its image for a moment.
+    ! podman image exists $IMAGE || wait_for podman image rm -f $IMAGE
     drop_groups libpod_parent/conmon
     ;;
 esac
