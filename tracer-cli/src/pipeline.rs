@@ -201,7 +201,7 @@ impl Pipeline {
         let before = totals.events;
         source.skim(&unseen.skimmed, &mut |event| {
             // Now and then there is more to do than events.
-            let is_due = (totals.events + 1).is_multiple_of(CLOCK_INTERVAL);
+            let is_due = (totals.events + 1).is_multiple_of(CLOCK_INTERVAL) || sink.is_due(event.ts);
             if is_due || !inspector.pass_by(event, |thread| unseen.may_show(event, thread)) {
                 return false;
             }
@@ -322,7 +322,7 @@ impl Pipeline {
             if inspector.state.containers.has_questions() {
                 self.ask(inspector, sink, self.container_wait);
             }
-            if !unseen.types.contains(event.ty) {
+            if !unseen.types.contains(event.ty) || sink.is_due(ts) {
                 let context = Context { event, state: &inspector.state, binding: &binding };
                 match self.judge(context) {
                     Verdict::Show => sink.event(&context)?,

@@ -39,9 +39,16 @@ pub trait Sink {
         true
     }
 
-    /// Types of events with which it does nothing, shown or not. Asked once, before the first event.
+    /// Types of events with which it does nothing, shown or not, unless it [is due](Sink::is_due). Asked once, before the
+    /// first event.
     fn unwanted(&self) -> TypeSet {
         TypeSet::default()
+    }
+
+    /// Whether it does something at an event of time `ts` (ns since the epoch), whatever that is.
+    #[inline]
+    fn is_due(&self, _ts: u64) -> bool {
+        false
     }
 
     /// Notes that there was an event of one of those types. Of its parameters nothing may be known.
@@ -115,6 +122,10 @@ impl<S: Sink> Sink for &mut S {
 
     fn unwanted(&self) -> TypeSet {
         (**self).unwanted()
+    }
+
+    fn is_due(&self, ts: u64) -> bool {
+        (**self).is_due(ts)
     }
 
     fn pass_over(&mut self, event: &Event<'_>) {

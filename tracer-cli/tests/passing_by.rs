@@ -1,10 +1,17 @@
 //! Events that nobody looks at are passed by with a glance: what is shown of the others is the same as if all were
 //! looked at.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 
+use tracer::chisel::console::Console;
+use tracer::chisel::requests::Run;
+use tracer::chisel::script::{Script, Surroundings};
+use tracer::chisel::{Catalog, Engine, Limits};
 use tracer::fields::ExtractOptions;
 use tracer::filter::Filter;
 use tracer::output::template::Template;
@@ -105,6 +112,84 @@ fn what_is_shown_does_not_depend_on_what_is_passed_by() {
                 let expected = shown(&mut Whole(open(&path)), rules.clone(), TEMPLATE);
                 let got = shown(&mut open(&path), rules, TEMPLATE);
                 assert!(got == expected, "{} {text} {max_events:?}", path.display());
+            }
+        }
+    }
+}
+
+/// Keeps what is printed.
+#[derive(Clone, Default)]
+struct Paper(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a chisel prints about a capture, with the filter of a command line, and the counts of [`shown`].
+fn printed(source: &mut dyn Source, line: &str, filter: &str) -> (String, [u64; 4]) {
+    let paper = Paper::default();
+    let surroundings = Surroundings {
+        catalog: Rc::new(Catalog::new(Vec::new())),
+        run: Rc::new(Run {
+            is_terminal: true,
+            terminal_size: Some((80, 25)),
+            filter: RefCell::new(filter.to_owned()),
+            ..Run::default()
+        }),
+        console: Rc::new(RefCell::new(Console::new(Box::new(paper.clone()), false))),
+        limits: Limits::default(),
+    };
+    let mut words = line.split(' ');
+    let script = Script::load(words.next().unwrap(), &surroundings).unwrap();
+    let args = words.map(From::from).collect();
+    let fail = |error: &_| panic!("{error}");
+    let mut engine =
+        Engine::new(vec![(script, args)], surroundings, ExtractOptions::default(), fail).unwrap();
+    let filter = engine.global_filter();
+    let filter = (!filter.is_empty()).then(|| Filter::compile(&filter).map_err(|e| e.to_string()).unwrap());
+    let mut pipeline = Pipeline::new(Rules { filter, ..Rules::default() });
+    let mut inspector = Inspector::default();
+    inspector.load(source).unwrap();
+    engine.start(&inspector.state);
+    pipeline.run(source, &mut inspector, &mut engine, &AtomicBool::new(false)).unwrap();
+    let totals = pipeline.totals();
+    engine.end(&inspector.state, totals).unwrap();
+    let counts = [totals.events, totals.passed, totals.last_ts, source.counts().late];
+    let printed = paper.0.borrow();
+    (String::from_utf8_lossy(&printed).into_owned(), counts)
+}
+
+/// Some want few events, some only the time of most, some count without Lua, some look at all.
+const CHISELS: [&str; 13] = [
+    "topprocs_cpu",
+    "topfiles_bytes",
+    "topconns",
+    "topscalls",
+    "spectrogram 1",
+    "spectrogram",
+    "subsecoffset 3",
+    "heatmap 2",
+    "vmstat 1",
+    "iostat 1",
+    "bottlenecks",
+    "echo_fds",
+    "spy_users",
+];
+
+#[test]
+fn what_chisels_print_does_not_depend_on_what_is_passed_by() {
+    for path in captures() {
+        for line in CHISELS {
+            for filter in ["", "not proc.name startswith s", "evt.type in (read, write, procinfo, futex)"] {
+                let expected = printed(&mut Whole(open(&path)), line, filter);
+                let got = printed(&mut open(&path), line, filter);
+                assert!(got == expected, "{} {line} {filter}\n{}\n{}", path.display(), got.0, expected.0);
             }
         }
     }

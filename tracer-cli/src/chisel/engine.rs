@@ -224,6 +224,11 @@ impl Sink for Engine {
         TypeSet::of(|ty| self.chisels.iter().all(|chisel| chisel.never_wants(ty)))
     }
 
+    #[inline]
+    fn is_due(&self, ts: u64) -> bool {
+        self.chisels.iter().any(|chisel| !chisel.stopped && chisel.is_due(ts))
+    }
+
     fn is_done(&self) -> bool {
         self.surroundings.run.ended.get() || self.chisels.iter().all(|chisel| chisel.stopped)
     }
@@ -298,13 +303,18 @@ impl Chisel {
         errors.push(error);
     }
 
-    /// Whether events of this type are nothing to it.
+    /// Whether events of this type are nothing to it, but for the time they tell.
     fn never_wants(&self, ty: EventType) -> bool {
-        self.requests.interval.get().is_none()
-            && match &self.body {
-                Body::Table(table) => !table.events().contains_type(ty),
-                Body::Lua { .. } => self.requests.never_wants(ty),
-            }
+        match &self.body {
+            Body::Table(table) => !table.events().contains_type(ty),
+            Body::Lua { .. } => self.requests.never_wants(ty),
+        }
+    }
+
+    /// Whether another interval begins at `ts`.
+    #[inline]
+    fn is_due(&self, ts: u64) -> bool {
+        self.requests.interval.get().is_some_and(|interval| !self.timer.is_within(ts, interval.length))
     }
 
     /// Whether there may be something to do at an event, which `passed` the filter of the command line.
@@ -313,16 +323,12 @@ impl Chisel {
         if self.stopped {
             return false;
         }
-        if let Some(interval) = self.requests.interval.get()
-            && !self.timer.is_within(event.ts, interval.length)
-        {
-            return true;
-        }
-        passed
-            && match &self.body {
-                Body::Table(table) => table.events().contains(event),
-                Body::Lua { .. } => self.requests.wants(event),
-            }
+        self.is_due(event.ts)
+            || passed
+                && match &self.body {
+                    Body::Table(table) => table.events().contains(event),
+                    Body::Lua { .. } => self.requests.wants(event),
+                }
     }
 
     /// Calls `on_interval` when an interval has passed.
@@ -334,7 +340,7 @@ impl Chisel {
         surroundings: &Surroundings,
     ) -> Result<(), ChiselError> {
         let Some(Interval { length, precise }) = self.requests.interval.get() else { return Ok(()) };
-        if self.timer.is_within(ts, length) {
+        if !self.is_due(ts) {
             return Ok(());
         }
         let interval = ts - ts % length;

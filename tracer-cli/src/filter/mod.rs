@@ -24,6 +24,7 @@ pub use error::FilterError;
 pub use event_set::EventSet;
 pub use gate::Gate;
 
+use crate::event::Event;
 use crate::fields::{ExtractOptions, Extraction, Field, FieldRef};
 use crate::state::Context;
 
@@ -84,14 +85,11 @@ impl Filter {
     /// Whether the event matches.
     #[inline]
     pub fn matches(&mut self, context: Context<'_>, options: &ExtractOptions) -> bool {
-        if !self.events.contains(context.event) {
-            return false;
-        }
-        if self.is_about_types {
-            return true;
+        if let Some(answer) = self.answer_by_type(context.event) {
+            return answer;
         }
         let from = Extraction::new(context, options, std::mem::take(&mut self.text));
-        let matches = self.matches_in(&from);
+        let matches = eval::run(&self.steps, &from, &mut self.scratch);
         self.text = from.into_scratch();
         matches
     }
@@ -99,7 +97,17 @@ impl Filter {
     /// As [`Filter::matches`], for a caller that extracts other fields of the event as well.
     #[inline]
     pub fn matches_in(&mut self, from: &Extraction<'_>) -> bool {
-        eval::run(&self.steps, from, &mut self.scratch)
+        match self.answer_by_type(from.context.event) {
+            Some(answer) => answer,
+            None => eval::run(&self.steps, from, &mut self.scratch),
+        }
+    }
+
+    /// Whether the event matches, where its type tells.
+    #[inline]
+    fn answer_by_type(&self, event: &Event<'_>) -> Option<bool> {
+        let may_match = self.events.contains(event);
+        (!may_match || self.is_about_types).then_some(may_match)
     }
 
     /// The text it was made of.
