@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use tracer_tests::programs::{Scratch, run_silent};
-use tracer_tests::tracer::{Tracer, binary};
+use tracer_tests::tracer::{PATIENCE, Tracer, binary};
 use tracer_tests::{Completion, Needs, Trial, live};
 
+use crate::records::Program;
 use crate::sysdig::{captures, name_of, sysdig, tracer, without_number};
 
 const CODECS: [&str; 3] = ["none", "gzip", "zstd"];
@@ -145,6 +146,12 @@ fn sysdig_reads_again() -> Result<Completion> {
         }
     }
     Ok(Completion::Completed)
+}
+
+/// Whether there is such an event in a file, whose last frame may be on its way to the disk.
+pub fn has_event(capture: &Path, filter: &str) -> Result<bool> {
+    let output = Program::Tracer.reading(capture)?.args(["-n", "1", filter]).output()?;
+    Ok(!output.stdout.is_empty())
 }
 
 /// Waits until there is something in the file.
@@ -486,14 +493,18 @@ fn killed() -> Result<Completion> {
         let capture = scratch.path().join("capture");
         let recorder = Tracer::start(&["-w", text(&capture)?, "--compress", codec])?;
         wait_for(&capture)?;
-        for _ in 0..20 * (round + 1) {
-            run_silent(&mut Command::new("/bin/true"))?;
+        let begin = Instant::now();
+        while !has_event(&capture, "proc.name=true")? {
+            ensure!(begin.elapsed() < PATIENCE, "{codec}: no event comes into the file");
+            for _ in 0..20 * (round + 1) {
+                run_silent(&mut Command::new("/bin/true"))?;
+            }
         }
         // SAFETY: kill has no memory preconditions; the child has not been waited for, so the number is its own.
         unsafe { libc::kill(recorder.id() as i32, libc::SIGKILL) };
         let output = recorder.wait()?;
         ensure!(output.code == 128 + libc::SIGKILL, "{} {}", output.code, output.stderr);
-        ensure!(!tracer(&capture, &[])?.is_empty(), "{codec}: no events");
+        ensure!(has_event(&capture, "proc.name=true")?, "{codec}: no events");
     }
     Ok(Completion::Completed)
 }

@@ -3,6 +3,7 @@
 mod chisel;
 mod containers;
 mod index;
+mod kills;
 mod live;
 mod read;
 mod ui;
@@ -27,6 +28,8 @@ pub enum What {
     Ui(ui::Args),
     /// How fast captures are written, and how large they are (root)
     Write(write::Args),
+    /// What recordings are worth whose recorder was killed (root)
+    Kills(kills::Args),
     /// What many containers cost the tracer (root)
     Containers(containers::Args),
 }
@@ -39,7 +42,30 @@ pub fn run(root: &Path, what: &What) -> Result<()> {
         What::Index(args) => index::run(root, args),
         What::Ui(args) => ui::run(root, args),
         What::Write(args) => write::run(root, args),
+        What::Kills(args) => kills::run(root, args),
         What::Containers(args) => containers::run(root, args),
+    }
+}
+
+/// A folder for the files of one run.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Result<Folder> {
+        let path = std::env::temp_dir().join(format!("tracer-bench-{}", std::process::id()));
+        std::fs::create_dir_all(&path)?;
+        Ok(Folder(path))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed stays where temporary files are.
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

@@ -25,6 +25,8 @@ enum Job {
     Frame(Frame),
     /// No event came into the file.
     Remove,
+    /// Somebody waits until all before is done: until this is dropped.
+    Settle(SyncSender<()>),
     /// Frames are kept in memory, those from here on in a new segment.
     Segment(Arc<Filling>),
     /// What is kept in memory is to be written into this file, and is no longer kept.
@@ -145,6 +147,14 @@ impl FrameQueue {
     /// Removes the present file.
     pub fn remove(&mut self) {
         self.send(Job::Remove);
+    }
+
+    /// Waits until what was handed over is in its file, or cannot be.
+    pub fn settle(&mut self) {
+        let (waiting, done) = sync_channel(0);
+        self.send(Job::Settle(waiting));
+        // It is dropped by a thread that came to it, and by one that gave up.
+        let _ = done.recv();
     }
 
     /// A thread that gave up takes nothing; [`FrameQueue::has_failed`] tells.
@@ -338,6 +348,7 @@ impl Worker {
                     ring.begin();
                 }
             }
+            Job::Settle(waiting) => drop(waiting),
             Job::Dump(_) => {}
             Job::Remove => {
                 self.index = None;

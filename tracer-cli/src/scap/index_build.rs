@@ -180,7 +180,9 @@ impl Builder {
 
     /// The border at which the event at `at` begins a frame, if it does.
     fn border(&mut self, at: u64) -> Option<Border> {
-        let is_large = at - self.frame.start.min(at) >= self.granularity.frame;
+        // The state alone, with which a file begins, is not worth a frame.
+        let is_large = self.counted > self.frame.events_before
+            && at - self.frame.start.min(at) >= self.granularity.frame;
         match &self.borders {
             None => is_large.then_some(Border { start: at, offset: at }),
             Some(borders) => borders.take_until(at).filter(|border| border.start == at && is_large),

@@ -319,9 +319,10 @@ impl CaptureWriter {
         Ok(file)
     }
 
-    /// Opens the next file.
-    fn open(&mut self, ts: u64) -> io::Result<()> {
+    /// Opens the next file; returns whether it shows at once what is written.
+    fn open(&mut self, ts: u64) -> io::Result<bool> {
         let mut file = self.create(ts)?;
+        let is_regular = file.is_regular();
         self.file = Some(file.path.clone());
         // Old files of a ring are removed, perhaps before their last frames are written.
         if self.rotation.files.is_none() && self.rotation.total.is_none() {
@@ -329,7 +330,7 @@ impl CaptureWriter {
         }
         self.queue.open(file);
         self.fill = Fill { since: ts, ..Fill::default() };
-        Ok(())
+        Ok(is_regular)
     }
 
     /// Begins the next segment in memory, after what was asked for was written.
@@ -483,23 +484,35 @@ impl Sink for CaptureWriter {
     }
 
     fn begin(&mut self, state: &State, ts: u64) -> io::Result<()> {
+        let mut is_file = false;
         if self.options.ring.is_some() {
             self.open_segment(ts)?;
         } else if self.file.is_none() || self.rotation.is_due(&self.fill, ts) {
             self.close(ts)?;
-            self.open(ts)?;
+            is_file = self.open(ts)?;
         } else {
             self.end_section(ts);
         }
         self.needs_state = false;
         let before = self.unpacked();
-        let result =
-            if self.options.is_partial { self.begin_replica(state, ts) } else { self.write_state(state, ts) };
+        if self.options.is_partial {
+            self.begin_replica(state, ts)?;
+        } else {
+            self.write_state(state, ts)?;
+        }
         self.fill.state = self.unpacked() - before;
+        if is_file {
+            // A file that can be seen has the state, and is there before it is to have an event.
+            self.write_frame()?;
+            self.queue.settle();
+            if self.queue.has_failed() {
+                return self.end();
+            }
+        }
         self.notes_at = self.blocks.len();
         self.notes_ts = ts;
         self.noted.clear();
-        result
+        Ok(())
     }
 
     fn asked(&mut self) {

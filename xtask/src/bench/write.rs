@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 
 use super::live::Tracer;
-use super::{build, cpu, median};
+use super::{Folder, build, cpu, median};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -25,24 +25,14 @@ pub struct Args {
     tracer: Option<PathBuf>,
 }
 
-/// The files of one run.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 pub fn run(root: &Path, args: &Args) -> Result<()> {
     let tracer = match &args.tracer {
         Some(given) => given.clone(),
         None => build(root)?,
     };
     let (rounds, bytes) = (args.rounds, args.bytes);
-    let folder = Folder(std::env::temp_dir().join(format!("tracer-bench-{}", std::process::id())));
-    std::fs::create_dir_all(&folder.0)?;
-    let capture = folder.0.join("live.scap");
+    let folder = Folder::new()?;
+    let capture = folder.path().join("live.scap");
     let cpus = std::thread::available_parallelism()?.get();
     let writers = cpus.saturating_sub(1).max(1);
     println!("live: {writers} dd bs=1 on {cpus} CPUs, rings of the default size, --compress zstd");
@@ -52,7 +42,7 @@ pub fn run(root: &Path, args: &Args) -> Result<()> {
 
     let mut sizes = Vec::new();
     for codec in ["none", "gzip", "zstd"] {
-        let copy = folder.0.join(codec);
+        let copy = folder.path().join(codec);
         let mut rates = Vec::new();
         let mut events = 0;
         for _ in 0..rounds {
