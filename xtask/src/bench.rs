@@ -6,6 +6,7 @@ mod index;
 mod kills;
 mod live;
 mod read;
+mod rotation;
 mod ui;
 mod write;
 
@@ -28,6 +29,8 @@ pub enum What {
     Ui(ui::Args),
     /// How fast captures are written, and how large they are (root)
     Write(write::Args),
+    /// Whether files that follow each other have every event once (root)
+    Rotation(rotation::Args),
     /// What recordings are worth whose recorder was killed (root)
     Kills(kills::Args),
     /// What many containers cost the tracer (root)
@@ -42,6 +45,7 @@ pub fn run(root: &Path, what: &What) -> Result<()> {
         What::Index(args) => index::run(root, args),
         What::Ui(args) => ui::run(root, args),
         What::Write(args) => write::run(root, args),
+        What::Rotation(args) => rotation::run(root, args),
         What::Kills(args) => kills::run(root, args),
         What::Containers(args) => containers::run(root, args),
     }

@@ -17,8 +17,9 @@ use rustc_hash::FxHashMap;
 use std::io;
 use zstd::zstd_safe::CParameter;
 
-/// Level of compression: most of a state is that of the one before, which any level finds.
-const LEVEL: i32 = 1;
+/// Level of compression: most of a state is that of the one before. Levels below look for a small part of the dictionary
+/// only, and leave seven times as much; those above leave a tenth less and take many times as long.
+const LEVEL: i32 = 3;
 
 /// A state that others are compressed with.
 pub(super) struct Base {

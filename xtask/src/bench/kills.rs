@@ -63,9 +63,13 @@ pub fn run(root: &Path, args: &Args) -> Result<()> {
         found.without_events,
         found.missing.len()
     );
-    println!("{} files that a reader complained about", found.complaints.len());
+    println!("{} complaints of readers", found.complaints.len());
     found.complaints.iter().for_each(|complaint| println!("  {complaint}"));
-    println!("missing at the end: median {:.2} s, at most {most:.2} s", median(&found.missing));
+    let long = found.missing.iter().filter(|seconds| **seconds > 1.0).count();
+    println!(
+        "missing at the end: median {:.2} s, at most {most:.2} s, in {long} files more than 1 s",
+        median(&found.missing)
+    );
     Ok(())
 }
 
