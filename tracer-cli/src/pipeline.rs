@@ -7,13 +7,13 @@
 
 use crate::container::{Lookup, News};
 use crate::event::{Event, EventBits};
-use crate::fields::ExtractOptions;
+use crate::fields::{ExtractOptions, FieldFlags};
 use crate::filter::{EventSet, Filter, Gate};
 use crate::output::report::Totals;
 use crate::output::summary::Summary;
 use crate::output::{Sink, Unshown};
 use crate::schema::{Category, Class, EventType, TypeSet};
-use crate::source::{Next, Source, SourceError};
+use crate::source::{LookUp, Next, Source, SourceError};
 use crate::state::Context;
 use crate::state::inspector::Inspector;
 use crate::state::thread::Thread;
@@ -63,6 +63,14 @@ pub struct Rules {
     pub summary: bool,
 }
 
+impl Rules {
+    /// Whether a filter looks at a field with this mark.
+    fn reads(&self, mark: FieldFlags) -> bool {
+        let filters = [&self.filter, &self.display_filter].into_iter().flatten();
+        filters.flat_map(Filter::fields).any(|field| field.flags.contains(mark))
+    }
+}
+
 /// What happens to events between the source and the sink.
 pub struct Pipeline {
     rules: Rules,
@@ -91,17 +99,21 @@ struct Unseen {
     events: Option<EventSet>,
     /// Those of threads that it refuses.
     gate: Option<Gate>,
-    /// Types of which some are passed by with a glance.
+    /// Types of which some are moved past.
     skimmed: TypeSet,
 }
 
 impl Unseen {
-    /// Whether somebody may look at an event of this thread; only types that are skimmed are asked for.
+    /// Whether nobody looks at events like this, whatever thread they are of.
     #[inline]
-    fn may_show(&self, event: &Event<'_>, thread: Option<&Thread>) -> bool {
-        !self.types.contains(event.ty)
-            && self.events.as_ref().is_none_or(|events| events.contains(event))
-            && self.gate.as_ref().is_none_or(|gate| gate.admits(thread))
+    fn contains(&self, event: &Event<'_>) -> bool {
+        self.types.contains(event.ty) || self.events.as_ref().is_some_and(|events| !events.contains(event))
+    }
+
+    /// Whether somebody may look at events of this thread.
+    #[inline]
+    fn admits(&self, thread: Option<&Thread>) -> bool {
+        self.gate.as_ref().is_none_or(|gate| gate.admits(thread))
     }
 }
 
@@ -161,7 +173,7 @@ impl Pipeline {
     }
 
     /// The events that nobody looks at.
-    fn unseen(&self, sink: &dyn Sink, passable: TypeSet) -> Unseen {
+    fn unseen(&self, sink: &dyn Sink) -> Unseen {
         let rules = &self.rules;
         // Whether an event is of a program that is left out takes a look at it.
         if !rules.suppressed.is_empty() {
@@ -182,37 +194,71 @@ impl Pipeline {
             || rules.max_time.is_some()
             || rules.max_events.is_some() && rules.filter.is_none();
         let is_generic = |ty| matches!(ty, EventType::GENERIC_E | EventType::GENERIC_X) && events.is_some();
-        let is_skimmed = |ty| {
-            !may_end && passable.contains(ty) && (gate.is_some() || is_generic(ty) || types.contains(ty))
-        };
+        let is_skimmed = |ty| !may_end && (gate.is_some() || is_generic(ty) || types.contains(ty));
         let skimmed = TypeSet::of(is_skimmed);
         Unseen { types, skimmed, events, gate }
     }
 
-    /// Moves past the events that nobody looks at; returns how many they were.
+    /// Moves past events that nobody looks at, up to one at which there is more to do; `number` counts them. What one
+    /// of them says about its thread may make somebody look at it: then it is delivered.
+    ///
+    /// # Errors
+    /// What the sink reports.
     fn skim(
         &mut self,
         unseen: &Unseen,
         source: &mut dyn Source,
         inspector: &mut Inspector,
+        look_up: &mut LookUp,
         sink: &mut dyn Sink,
-    ) -> u64 {
-        let (totals, is_passed) = (&mut self.totals, self.rules.filter.is_none());
-        let before = totals.events;
+        number: &mut u64,
+    ) -> io::Result<()> {
+        let is_passed = self.rules.filter.is_none();
+        let mut delivered = None;
         source.skim(&unseen.skimmed, &mut |event| {
-            // Now and then there is more to do than events.
-            let is_due = (totals.events + 1).is_multiple_of(CLOCK_INTERVAL) || sink.is_due(event.ts);
-            if is_due || !inspector.pass_by(event, |thread| unseen.may_show(event, thread)) {
+            let is_special = (self.totals.events + 1).is_multiple_of(CLOCK_INTERVAL)
+                || !event.bits.is_empty()
+                || delivered.is_some()
+                || inspector.state.containers.has_questions()
+                || sink.is_due(event.ts);
+            if is_special {
                 return false;
             }
+            let is_refused = unseen.contains(event);
+            if !is_refused && unseen.admits(inspector.state.by_tid(event.tid)) {
+                return false;
+            }
+            let binding = match inspector.pass_by(event) {
+                true => None,
+                false => Some(inspector.apply(event, look_up.as_mut())),
+            };
+            *number += 1;
+            self.totals.count(event);
             if unseen.types.contains(event.ty) {
                 sink.pass_over(event);
+                self.totals.passed += u64::from(is_passed);
             }
-            totals.count(event);
-            totals.passed += u64::from(is_passed);
+            if let Some(binding) = binding
+                && !is_refused
+                && unseen.admits(binding.thread.and_then(|key| inspector.state.thread(key)))
+            {
+                let event = Event { num: *number, ..*event };
+                let context = Context { event: &event, state: &inspector.state, binding: &binding };
+                delivered = Some(self.deliver(&context, sink));
+            }
             true
         });
-        totals.events - before
+        delivered.unwrap_or(Ok(()))
+    }
+
+    /// Hands an event to the sink as far as it is to be shown.
+    #[inline]
+    fn deliver(&mut self, context: &Context<'_>, sink: &mut dyn Sink) -> io::Result<()> {
+        match self.judge(*context) {
+            Verdict::Show => sink.event(context),
+            Verdict::Hide(why) => sink.unshown(context, why),
+            Verdict::Drop => Ok(()),
+        }
     }
 
     fn move_events(
@@ -224,7 +270,10 @@ impl Pipeline {
     ) -> Result<(), PipelineError> {
         let begin = Instant::now();
         let mut flushed = begin;
-        let unseen = self.unseen(sink, inspector.passable());
+        if !sink.sees_usage() && !self.rules.reads(FieldFlags::USAGE) {
+            inspector.overlook_usage();
+        }
+        let unseen = self.unseen(sink);
         let skims = unseen.skimmed != TypeSet::default();
         let mut first_ts = None;
         // Events of this recording so far.
@@ -243,7 +292,13 @@ impl Pipeline {
             }
             self.hear(inspector, sink);
             if skims {
-                number += self.skim(&unseen, source, inspector, sink);
+                self.skim(&unseen, source, inspector, &mut look_up, sink, &mut number)?;
+                if sink.is_done() || self.rules.max_events.is_some_and(|max| self.totals.passed >= max) {
+                    break;
+                }
+                if inspector.state.containers.has_questions() {
+                    self.ask(inspector, sink, self.container_wait);
+                }
             }
             // An event stays where the source put it: to move it would take longer than to read it.
             let mut next = source.next();
@@ -324,11 +379,7 @@ impl Pipeline {
             }
             if !unseen.types.contains(event.ty) || sink.is_due(ts) {
                 let context = Context { event, state: &inspector.state, binding: &binding };
-                match self.judge(context) {
-                    Verdict::Show => sink.event(&context)?,
-                    Verdict::Hide(why) => sink.unshown(&context, why)?,
-                    Verdict::Drop => {}
-                }
+                self.deliver(&context, sink)?;
                 if sink.is_done() {
                     break;
                 }

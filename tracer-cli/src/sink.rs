@@ -51,6 +51,11 @@ pub trait Sink {
         false
     }
 
+    /// Whether it looks at what threads use of CPUs and memory.
+    fn sees_usage(&self) -> bool {
+        true
+    }
+
     /// Notes that there was an event of one of those types. Of its parameters nothing may be known.
     #[inline]
     fn pass_over(&mut self, _: &Event<'_>) {}
@@ -107,7 +112,7 @@ pub trait Sink {
 }
 
 /// A sink that somebody else keeps.
-impl<S: Sink> Sink for &mut S {
+impl<S: Sink + ?Sized> Sink for &mut S {
     fn event(&mut self, context: &Context<'_>) -> io::Result<()> {
         (**self).event(context)
     }
@@ -126,6 +131,10 @@ impl<S: Sink> Sink for &mut S {
 
     fn is_due(&self, ts: u64) -> bool {
         (**self).is_due(ts)
+    }
+
+    fn sees_usage(&self) -> bool {
+        (**self).sees_usage()
     }
 
     fn pass_over(&mut self, event: &Event<'_>) {
@@ -189,6 +198,10 @@ impl<A: Sink, B: Sink> Sink for Tee<A, B> {
 
     fn sees_refused(&self) -> bool {
         self.0.sees_refused() || self.1.sees_refused()
+    }
+
+    fn sees_usage(&self) -> bool {
+        self.0.sees_usage() || self.1.sees_usage()
     }
 
     fn wants_state(&self, ts: u64) -> bool {

@@ -80,8 +80,7 @@ pub trait Source {
     }
 
     /// Hands the events that come next to `see`, as long as they are of these types and it says `true`; with the one for
-    /// which it says `false` [`Source::next`] goes on. Their texts are as they were recorded, which may be in older words.
-    /// Sources for which that is no faster hand out none.
+    /// which it says `false` [`Source::next`] goes on. Sources for which that is no faster hand out none.
     fn skim(&mut self, _types: &TypeSet, _see: &mut dyn FnMut(&Event<'_>) -> bool) {}
 
     /// Stop taking new events; what is already buffered is still delivered, then [`Next::End`].

@@ -12,15 +12,17 @@ use tracer::chisel::console::Console;
 use tracer::chisel::requests::Run;
 use tracer::chisel::script::{Script, Surroundings};
 use tracer::chisel::{Catalog, Engine, Limits};
-use tracer::fields::ExtractOptions;
+use tracer::fields::{self, Arg, ExtractOptions, Field, FieldFlags};
 use tracer::filter::Filter;
 use tracer::output::template::Template;
 use tracer::output::text::{Format, Lines};
 use tracer::pipeline::{Pipeline, Rules};
 use tracer::scap::{CaptureSource, ReadOptions};
+use tracer::schema::{EventType, TypeSet};
+use tracer::sink::{Sink, Tee};
 use tracer::source::{LookUp, Next, Source, SourceCounts, SourceError};
-use tracer::state::State;
 use tracer::state::inspector::Inspector;
+use tracer::state::{Context, State};
 
 /// Larger captures take too long without optimisation.
 const MOST_BYTES: u64 = 24 << 10;
@@ -63,34 +65,106 @@ fn captures() -> Vec<PathBuf> {
         .collect()
 }
 
-/// What is shown, how many events there were and passed, the time of the last, and how many were out of order.
-fn shown(source: &mut dyn Source, rules: Rules, template: &str) -> (String, [u64; 4]) {
-    let mut pipeline = Pipeline::new(rules);
-    let mut inspector = Inspector::default();
-    inspector.load(source).unwrap();
-    let mut lines = Vec::new();
-    let format = Format::Text(Template::parse(template).unwrap());
-    let mut sink = Lines::new(&mut lines, format, ExtractOptions::default(), false);
-    pipeline.run(source, &mut inspector, &mut sink, &AtomicBool::new(false)).unwrap();
-    drop(sink);
-    let totals = pipeline.totals();
-    let counts = [totals.events, totals.passed, totals.last_ts, source.counts().late];
-    (String::from_utf8_lossy(&lines).into_owned(), counts)
+/// Shows nothing and looks at everything.
+struct Curious;
+
+impl Sink for Curious {
+    fn event(&mut self, _: &Context<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Does nothing with events of some types, whether they are refused or not.
+struct Indifferent<S> {
+    to: TypeSet,
+    sink: S,
+}
+
+impl<S: Sink> Sink for Indifferent<S> {
+    fn event(&mut self, context: &Context<'_>) -> io::Result<()> {
+        if self.to.contains(context.event.ty) { Ok(()) } else { self.sink.event(context) }
+    }
+
+    fn unwanted(&self) -> TypeSet {
+        self.to
+    }
+
+    fn sees_usage(&self) -> bool {
+        self.sink.sees_usage()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.sink.finish()
+    }
 }
 
 fn open(path: &Path) -> CaptureSource {
     CaptureSource::open(path, ReadOptions::default()).unwrap()
 }
 
+fn run(source: &mut dyn Source, rules: Rules, sink: &mut dyn Sink) -> [u64; 4] {
+    let mut pipeline = Pipeline::new(rules);
+    let mut inspector = Inspector::default();
+    inspector.load(source).unwrap();
+    pipeline.run(source, &mut inspector, sink, &AtomicBool::new(false)).unwrap();
+    let totals = pipeline.totals();
+    [totals.events, totals.passed, totals.last_ts, source.counts().late]
+}
+
+/// What is shown, how many events there were and passed, the time of the last, and how many were out of order: with what
+/// can be passed by, and with every event looked at.
+fn shown(path: &Path, rules: &Rules, template: &str, unwanted: TypeSet) -> [(String, [u64; 4]); 2] {
+    let text = |run: &mut dyn FnMut(&mut dyn Sink) -> [u64; 4]| {
+        let mut lines = Vec::new();
+        let format = Format::Text(Template::parse(template).unwrap());
+        let mut sink = Lines::new(&mut lines, format, ExtractOptions::default(), false);
+        let counts = run(&mut sink);
+        drop(sink);
+        (String::from_utf8_lossy(&lines).into_owned(), counts)
+    };
+    let rest = text(&mut |sink| match unwanted == TypeSet::default() {
+        true => run(&mut open(path), rules.clone(), sink),
+        false => run(&mut open(path), rules.clone(), &mut Indifferent { to: unwanted, sink }),
+    });
+    // The pipeline is not told here what is unwanted.
+    let all = text(&mut |sink| {
+        run(&mut Whole(open(path)), rules.clone(), &mut Tee(Indifferent { to: unwanted, sink }, Curious))
+    });
+    [rest, all]
+}
+
+/// The fields whose values do not depend on what threads use of CPUs and memory.
+fn without_usage() -> String {
+    let others = |field: &&Field| {
+        field.arg != Arg::Required && !field.flags.intersects(FieldFlags::USAGE | FieldFlags::FILTER_ONLY)
+    };
+    let columns = fields::all().filter(others).map(|field| format!(" %{}", field.name));
+    format!("*{}", columns.collect::<String>())
+}
+
 #[test]
 fn what_is_shown_does_not_depend_on_what_is_passed_by() {
+    let without_usage = without_usage();
     for path in captures() {
-        let (names, _) = shown(&mut open(&path), Rules::default(), "%proc.name %proc.pid");
+        let [(names, _), _] = shown(&path, &Rules::default(), "%proc.name %proc.pid", TypeSet::default());
         let threads: BTreeSet<(&str, &str)> =
             names.lines().filter_map(|line| line.rsplit_once(' ')).collect();
         let mut filters: Vec<String> = [
             "evt.type=mount",
             "evt.type in (read, close, clone)",
+            "evt.type=switch and evt.latency>=0",
             "evt.dir=> and evt.type!=switch",
             "evt.dir=< and not proc.name startswith s",
             "evt.type=switch or proc.exe contains sh",
@@ -106,12 +180,34 @@ fn what_is_shown_does_not_depend_on_what_is_passed_by() {
             filters.push(format!("not (proc.name='{name}' or evt.type=write)"));
         }
         for text in filters {
-            for max_events in [None, Some(7)] {
-                let filter = Filter::compile(&text).map_err(|e| e.to_string()).unwrap();
-                let rules = Rules { filter: Some(filter), max_events, ..Rules::default() };
-                let expected = shown(&mut Whole(open(&path)), rules.clone(), TEMPLATE);
-                let got = shown(&mut open(&path), rules, TEMPLATE);
-                assert!(got == expected, "{} {text} {max_events:?}", path.display());
+            let filter = Some(Filter::compile(&text).map_err(|e| e.to_string()).unwrap());
+            for (template, max_events) in [(TEMPLATE, None), (TEMPLATE, Some(7)), (&without_usage, None)] {
+                let rules = Rules { filter: filter.clone(), max_events, ..Rules::default() };
+                let [got, expected] = shown(&path, &rules, template, TypeSet::default());
+                assert!(got == expected, "{} {text} {template} {max_events:?}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn nor_on_what_a_sink_does_not_want() {
+    let without_usage = without_usage();
+    let sets: [fn(EventType) -> bool; 3] = [
+        EventType::is_enter,
+        |ty| ty != EventType::SYSCALL_CLOSE_X,
+        |ty| matches!(ty, EventType::PROCINFO_E | EventType::SCHEDSWITCH_6_E | EventType::SYSCALL_READ_X),
+    ];
+    for path in captures() {
+        for (i, unwanted) in sets.into_iter().map(TypeSet::of).enumerate() {
+            for text in ["", "evt.type in (close, open, switch, procinfo)", "proc.name contains a"] {
+                let filter =
+                    (!text.is_empty()).then(|| Filter::compile(text).map_err(|e| e.to_string()).unwrap());
+                for template in [TEMPLATE, &without_usage] {
+                    let rules = Rules { filter: filter.clone(), ..Rules::default() };
+                    let [got, expected] = shown(&path, &rules, template, unwanted);
+                    assert!(got == expected, "{} {i} {text} {template}", path.display());
+                }
             }
         }
     }

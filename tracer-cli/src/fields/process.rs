@@ -1,7 +1,7 @@
 //! `proc.*` about the process of the event.
 
 use super::render::write_fd_name;
-use super::table::{Class, Extract, Extraction, Field, FieldArg};
+use super::table::{Class, Extract, Extraction, Field, FieldArg, FieldFlags};
 use super::value::Value;
 use crate::schema::{EventType, ParamFormat as F, ParamType as T};
 use crate::state::fd::FdInfo;
@@ -250,13 +250,16 @@ pub(super) static FIELDS: &[Field] = &[
     }),
     field("proc.vmsize", T::Uint64, F::Dec, "Virtual memory of the process in KiB.", |x, _, emit| {
         memory(x, emit, |t| t.vm_size);
-    }),
+    })
+    .flag(FieldFlags::USAGE),
     field("proc.vmrss", T::Uint64, F::Dec, "Resident memory of the process in KiB.", |x, _, emit| {
         memory(x, emit, |t| t.vm_rss);
-    }),
+    })
+    .flag(FieldFlags::USAGE),
     field("proc.vmswap", T::Uint64, F::Dec, "Swapped memory of the process in KiB.", |x, _, emit| {
         memory(x, emit, |t| t.vm_swap);
-    }),
+    })
+    .flag(FieldFlags::USAGE),
     field(
         "proc.nthreads",
         T::Uint64,

@@ -58,6 +58,8 @@ bitflags::bitflags! {
         /// The text is made by tracer and already safe to print: buffers in it may hold line ends
         /// that were asked for.
         const RENDERED = 256;
+        /// Tells what a thread uses of CPUs and memory.
+        const USAGE = 512;
     }
 }
 

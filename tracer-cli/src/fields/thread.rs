@@ -37,7 +37,8 @@ pub(super) static FIELDS: &[Field] = &[
         |x, _, emit| {
             number(x, emit, |t| t.major_faults);
         },
-    ),
+    )
+    .flag(FieldFlags::USAGE),
     field(
         "thread.pfminor",
         T::Uint64,
@@ -46,7 +47,8 @@ pub(super) static FIELDS: &[Field] = &[
         |x, _, emit| {
             number(x, emit, |t| t.minor_faults);
         },
-    ),
+    )
+    .flag(FieldFlags::USAGE),
     field("thread.tid", T::Int64, F::Id, "Thread id.", |x, _, emit| emit(Value::Int(x.context.event.tid))),
     field(
         "thread.ismain",
@@ -84,7 +86,8 @@ pub(super) static FIELDS: &[Field] = &[
         |x, _, emit| {
             emit(Value::Reltime(x.context.binding.slice));
         },
-    ),
+    )
+    .flag(FieldFlags::USAGE),
     field(
         "thread.totexectime",
         T::Reltime,
@@ -95,7 +98,8 @@ pub(super) static FIELDS: &[Field] = &[
                 emit(Value::Reltime(thread.exec_time));
             }
         },
-    ),
+    )
+    .flag(FieldFlags::USAGE),
     field(
         "thread.cgroups",
         T::Charbuf,
@@ -127,21 +131,24 @@ pub(super) static FIELDS: &[Field] = &[
         F::Na,
         "CPU use of the thread in the last second, in percent.",
         |x, _, emit| cpu_use(x, emit, |u| u.user_delta + u.system_delta),
-    ),
+    )
+    .flag(FieldFlags::USAGE),
     field(
         "thread.cpu.user",
         T::Double,
         F::Na,
         "CPU use of the thread outside the kernel in the last second, in percent.",
         |x, _, emit| cpu_use(x, emit, |u| u.user_delta),
-    ),
+    )
+    .flag(FieldFlags::USAGE),
     field(
         "thread.cpu.system",
         T::Double,
         F::Na,
         "CPU use of the thread inside the kernel in the last second, in percent.",
         |x, _, emit| cpu_use(x, emit, |u| u.system_delta),
-    ),
+    )
+    .flag(FieldFlags::USAGE),
     field(
         "thread.vmsize",
         T::Uint64,
@@ -150,7 +157,8 @@ pub(super) static FIELDS: &[Field] = &[
         |x, _, emit| {
             number(x, emit, |t| on_main(t, t.vm_size));
         },
-    ),
+    )
+    .flag(FieldFlags::USAGE),
     field(
         "thread.vmrss",
         T::Uint64,
@@ -159,7 +167,8 @@ pub(super) static FIELDS: &[Field] = &[
         |x, _, emit| {
             number(x, emit, |t| on_main(t, t.vm_rss));
         },
-    ),
+    )
+    .flag(FieldFlags::USAGE),
     field(
         "thread.vmsize.b",
         T::Uint64,
@@ -169,6 +178,7 @@ pub(super) static FIELDS: &[Field] = &[
             number(x, emit, |t| on_main(t, t.vm_size) * 1024);
         },
     )
+    .flag(FieldFlags::USAGE)
     .flag(FieldFlags::TABLE_ONLY),
     field(
         "thread.vmrss.b",
@@ -179,6 +189,7 @@ pub(super) static FIELDS: &[Field] = &[
             number(x, emit, |t| on_main(t, t.vm_rss) * 1024);
         },
     )
+    .flag(FieldFlags::USAGE)
     .flag(FieldFlags::TABLE_ONLY),
 ];
 

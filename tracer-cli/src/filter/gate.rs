@@ -6,10 +6,21 @@ use super::eval::{Question, Rule, ValueCheck};
 use super::transform::Operand;
 use crate::fields::{ThreadValue, thread_value};
 use crate::state::thread::Thread;
+use std::cell::Cell;
+
+/// Threads that are remembered to be refused; those whose numbers differ by a multiple of it displace each other.
+const REMEMBERED: usize = 1024;
 
 /// The checks of a filter that read the thread and nothing else. What it refuses the filter refuses, too.
 #[derive(Debug, Clone)]
-pub struct Gate(Checks);
+pub struct Gate {
+    checks: Checks,
+    /// Events of threads that are not known can match.
+    admits_unknown: bool,
+    /// By the low bits of its number, [`Thread::changed`] of a thread that was refused: as long as that is the same, it
+    /// is refused.
+    refused: Box<[Cell<u64>; REMEMBERED]>,
+}
 
 #[derive(Debug, Clone)]
 enum Checks {
@@ -21,13 +32,24 @@ enum Checks {
 impl Gate {
     /// Of the filter with these checks; `None` when an event of any thread may match it.
     pub(super) fn of(node: &Node) -> Option<Gate> {
-        Checks::of(node).map(Gate)
+        let checks = Checks::of(node)?;
+        let refused = Box::new([const { Cell::new(0) }; REMEMBERED]);
+        Some(Gate { admits_unknown: checks.admit(None), checks, refused })
     }
 
     /// Whether events of the thread, or of one that is not known, can match.
     #[inline]
     pub fn admits(&self, thread: Option<&Thread>) -> bool {
-        self.0.admit(thread)
+        let Some(thread) = thread else { return self.admits_unknown };
+        let refused = &self.refused[thread.tid.cast_unsigned() as usize % REMEMBERED];
+        if refused.get() == thread.changed {
+            return false;
+        }
+        let admits = self.checks.admit(Some(thread));
+        if !admits {
+            refused.set(thread.changed);
+        }
+        admits
     }
 }
 

@@ -49,6 +49,11 @@ impl JsonObject {
         Self { members, shows_all: template.shows_all(), scratch: Vec::new() }
     }
 
+    /// Those that are shown.
+    pub fn fields(&self) -> impl Iterator<Item = &FieldRef> {
+        self.members.iter().map(|member| &member.field)
+    }
+
     /// Appends one event without a final line break; `false` when it lacks a field that it must have
     /// to be shown, and then appends nothing.
     pub fn write(&mut self, from: &Extraction<'_>, out: &mut Vec<u8>) -> bool {

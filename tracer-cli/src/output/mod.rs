@@ -23,6 +23,10 @@ impl Sink for Silent {
         false
     }
 
+    fn sees_usage(&self) -> bool {
+        false
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

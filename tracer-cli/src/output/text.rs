@@ -3,7 +3,7 @@
 use super::Sink;
 use super::json::JsonObject;
 use super::template::Template;
-use crate::fields::{ExtractOptions, Extraction};
+use crate::fields::{ExtractOptions, Extraction, FieldFlags, FieldRef};
 use crate::state::Context;
 use std::io::{self, Write};
 
@@ -91,6 +91,14 @@ impl<W: Write> Sink for Lines<W> {
 
     fn sees_refused(&self) -> bool {
         false
+    }
+
+    fn sees_usage(&self) -> bool {
+        let tells_usage = |field: &FieldRef| field.field.flags.contains(FieldFlags::USAGE);
+        match &self.format {
+            Format::Text(template) => template.columns().any(|column| tells_usage(&column.field)),
+            Format::Json(object) => object.fields().any(tells_usage),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -65,6 +65,28 @@ impl Chunk {
         self.events.get(self.next).filter(|found| found.at as usize == self.start)
     }
 
+    /// Leaves out the events at the start, as long as one was found there and `see` says so of it and its block.
+    /// Returns how many bytes they were.
+    #[inline]
+    pub fn pass(&mut self, mut see: impl FnMut(&Framed, &[u8]) -> bool) -> usize {
+        if self.event().is_none() {
+            return 0;
+        }
+        let filled = self.buffer.get(..self.end).unwrap_or_default();
+        let begin = self.start;
+        let mut at = begin;
+        for found in self.events.get(self.next..).unwrap_or_default() {
+            let end = at + found.len as usize;
+            if found.at as usize != at || !filled.get(at..end).is_some_and(|block| see(found, block)) {
+                break;
+            }
+            at = end;
+            self.next += 1;
+        }
+        self.start = at;
+        at - begin
+    }
+
     /// Leaves out the first `n` bytes, or all there are.
     #[inline]
     pub fn advance(&mut self, n: usize) {

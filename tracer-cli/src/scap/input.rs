@@ -148,6 +148,13 @@ impl Input {
         self.window.event()
     }
 
+    /// Moves past the events at the start of the window, as long as one was found there and `see` says so of it and its
+    /// block.
+    #[inline]
+    pub fn pass(&mut self, see: impl FnMut(&Framed, &[u8]) -> bool) {
+        self.offset += self.window.pass(see) as u64;
+    }
+
     /// What is in the window.
     #[inline]
     pub fn window(&self) -> &[u8] {

@@ -537,22 +537,22 @@ impl Source for CaptureSource {
         if self.leading || self.stopped || self.ahead.is_some() {
             return;
         }
-        loop {
-            self.input.advance(std::mem::take(&mut self.lent));
-            let Some(&Framed { len, parsed, .. }) = self.input.event() else { return };
+        self.input.advance(std::mem::take(&mut self.lent));
+        let Self { input, counts, last_ts, .. } = self;
+        input.pass(|&Framed { len, parsed, .. }, block| {
             if !types.contains(parsed.ty) {
-                return;
+                return false;
             }
-            let event = event(&parsed, body(self.input.window(), len as usize));
-            // Which call it is may be told otherwise.
-            let is_unclear = parsed.is_for_old && compat::is_for_old(parsed.ty) && event.u64(0) == Some(0);
-            if is_unclear || !see(&event) {
-                return;
+            let event = event(&parsed, body(block, len as usize));
+            // Its parameters may have to be restored.
+            let is_for_old = parsed.is_for_old && (!compat::is_for_old(parsed.ty) || event.u64(0) == Some(0));
+            if is_for_old || !see(&event) {
+                return false;
             }
-            self.counts.late += u64::from(parsed.ts < self.last_ts);
-            self.last_ts = parsed.ts;
-            self.lent = len as usize;
-        }
+            counts.late += u64::from(parsed.ts < *last_ts);
+            *last_ts = parsed.ts;
+            true
+        });
     }
 
     fn stop(&mut self) {

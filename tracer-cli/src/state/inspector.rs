@@ -7,13 +7,13 @@
 use super::amendment::Amendment;
 use super::cgroup_id::ContainerType;
 use super::enter_params::EnterParams;
-use super::plan::{Action, Bind, Plan};
+use super::plan::{Action, Bind, Glance, Plan};
 use super::step::{Deferred, Step};
 use super::thread::{LastEvent, Thread, ThreadFlags};
 use super::users::{User, Users};
 use super::{Binding, State, ThreadKey, apply_clone, apply_container};
 use crate::event::{Event, EventBits};
-use crate::schema::{EventType, TypeSet};
+use crate::schema::EventType;
 use crate::source::{Source, SourceError};
 
 /// How much is kept.
@@ -68,7 +68,7 @@ impl Inspector {
         Self {
             state: State::default(),
             limits,
-            plans: Plan::of_types(),
+            plans: Plan::of_types(true),
             deferred: Deferred::default(),
             amendment: None,
             scratch: Vec::with_capacity(super::path::MAX_PATH),
@@ -78,7 +78,12 @@ impl Inspector {
 
     /// An inspector with the same limits that knows nothing yet.
     pub fn another(&self) -> Self {
-        Self::new(self.limits)
+        Self { plans: self.plans, ..Self::new(self.limits) }
+    }
+
+    /// Nobody asks what threads use of CPUs and memory: from here on it is not counted.
+    pub fn overlook_usage(&mut self) {
+        self.plans = Plan::of_types(false);
     }
 
     /// Fills the state with what the source knows before its next event.
@@ -174,7 +179,7 @@ impl Inspector {
         binding: &mut Binding,
     ) {
         self.deferred.finish(&mut self.state);
-        let plan = self.plans.get(usize::from(event.ty.0)).unwrap_or(&Plan::UNKNOWN);
+        let plan = self.plan(event.ty);
         binding.delta = self.clock.previous_ts.map(|before| event.ts.saturating_sub(before));
         binding.first_ts = self.clock.first_ts.unwrap_or(event.ts);
         // Notes about containers and users are no events of the system, and may have no time; early
@@ -188,7 +193,7 @@ impl Inspector {
             self.clock.previous_ts = Some(event.ts);
         }
         match plan.action {
-            Action::Clone(layout) => return self.apply_clone(event, layout, plan.bind, look_up, binding),
+            Action::Clone(layout) => return self.apply_clone(event, layout, plan, look_up, binding),
             Action::User(_) | Action::Group(_) if !self.limits.users => {}
             Action::User(added) => apply_user(&mut self.state, event, added),
             Action::Group(added) => apply_group(&mut self.state, event, added),
@@ -196,17 +201,19 @@ impl Inspector {
             Action::None | Action::Own(_) | Action::Thread(_) => {}
         }
 
-        if plan.is_switch {
+        if plan.counts_time {
             binding.slice = self.slice(event);
         }
-        let Some(key) = self.bind(event, plan.bind, look_up) else { return };
+        let Some(key) = self.bind(event, plan, look_up) else { return };
         binding.thread = Some(key);
         let Some(thread) = thread_for(&mut self.state, key, plan) else { return };
         let Pair { latency, enter_fd } = note_call(thread, event, plan);
         binding.latency = latency;
-        if plan.is_switch {
+        if plan.counts_time {
             thread.exec_time += binding.slice;
             thread.last_switch_ts = event.ts;
+        }
+        if plan.is_switch {
             binding.latency = Some(thread.last.latency);
         }
         binding.fd = fd_of(event, plan).or(enter_fd).filter(|fd| *fd >= 0);
@@ -217,42 +224,43 @@ impl Inspector {
         }
     }
 
-    /// The types of events for which a [glance](Inspector::pass_by) can do.
-    pub fn passable(&self) -> TypeSet {
-        let is_passable = |plan: &Plan| {
-            matches!(plan.action, Action::None | Action::Own(_))
-                && plan.bind != Bind::Never
-                && !plan.is_switch
-                && !plan.keep
-        };
-        TypeSet::of(|ty| self.plans.get(usize::from(ty.0)).is_some_and(is_passable))
-    }
-
-    /// As [`Inspector::apply`], for an event of a type that is [passable](Inspector::passable), without finding out
-    /// what it is about. Says `false` when that will not do, or `is_wanted` says that somebody wants to know more about
-    /// what this thread, where it is known, does: then nothing has happened.
+    /// As [`Inspector::apply`], for an event that nobody looks at, without finding out what it is about. Says `false`
+    /// when that will not do: then nothing has happened.
     #[inline]
-    pub fn pass_by(&mut self, event: &Event<'_>, is_wanted: impl FnOnce(Option<&Thread>) -> bool) -> bool {
-        if self.amendment.is_some() || self.clock.first_ts.is_none() || !event.bits.is_empty() {
+    pub fn pass_by(&mut self, event: &Event<'_>) -> bool {
+        if self.amendment.is_some() || self.clock.first_ts.is_none() {
             return false;
         }
-        self.settle();
-        let Some(plan) = self.plans.get(usize::from(event.ty.0)) else { return false };
-        let key = self.state.find(event.tid);
-        let thread = key.and_then(|key| thread_for(&mut self.state, key, plan));
-        if thread.is_none() && plan.bind == Bind::Always || is_wanted(thread.as_deref()) {
-            return false;
+        let plan = self.plan(event.ty);
+        match plan.glance {
+            Glance::Nothing => self.settle(),
+            Glance::Thread => {
+                self.settle();
+                match self.state.find(event.tid) {
+                    Some(key) => {
+                        let Some(thread) = thread_for(&mut self.state, key, plan) else { return false };
+                        thread.last_access = event.ts;
+                        note_call(thread, event, plan);
+                        if let Action::Own(handler) = plan.action {
+                            handler(thread, event);
+                        }
+                    }
+                    None if plan.bind == Bind::Always => return false,
+                    None => {}
+                }
+            }
+            Glance::Everything => return false,
         }
         if !plan.is_meta {
             self.clock.previous_ts = Some(event.ts);
         }
-        let Some(thread) = thread else { return true };
-        thread.last_access = event.ts;
-        note_call(thread, event, plan);
-        if let Action::Own(handler) = plan.action {
-            handler(thread, event);
-        }
         true
+    }
+
+    /// What is to be done with events of a type.
+    #[inline]
+    fn plan(&self, ty: EventType) -> &'static Plan {
+        self.plans.get(usize::from(ty.0)).unwrap_or(&Plan::UNKNOWN)
     }
 
     #[inline(never)]
@@ -260,13 +268,13 @@ impl Inspector {
         &mut self,
         event: &Event<'_>,
         layout: &apply_clone::CloneLayout,
-        bind: Bind,
+        plan: &Plan,
         look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>,
         binding: &mut Binding,
     ) {
         let caller = match event.i64(0) {
             Some(0) => self.state.find(event.tid),
-            _ => self.bind(event, bind, look_up),
+            _ => self.bind(event, plan, look_up),
         };
         apply_clone::clone(&mut self.state, event, layout, caller, look_up);
         self.make_room(0, event.tid);
@@ -281,18 +289,21 @@ impl Inspector {
     fn bind(
         &mut self,
         event: &Event<'_>,
-        how: Bind,
+        plan: &Plan,
         look_up: &mut dyn FnMut(i64) -> Option<Box<Thread>>,
     ) -> Option<ThreadKey> {
-        if how == Bind::Never {
+        if plan.bind == Bind::Never {
             return None;
         }
         let key = match self.state.find(event.tid) {
             Some(key) => key,
-            None if how == Bind::Always && event.tid > 0 => self.learn(event, look_up),
+            None if plan.bind == Bind::Always && event.tid > 0 => self.learn(event, look_up),
             None => return None,
         };
-        if let Some(thread) = self.state.thread_at_work(key) {
+        // Notes of the recorder are nothing that the thread does.
+        if !plan.is_meta
+            && let Some(thread) = self.state.thread_at_work(key)
+        {
             thread.last_access = event.ts;
         }
         Some(key)
@@ -409,7 +420,7 @@ impl Inspector {
 /// The thread of an event, to be changed as far as events of this kind change it by themselves.
 #[inline]
 fn thread_for<'a>(state: &'a mut State, key: ThreadKey, plan: &Plan) -> Option<&'a mut Thread> {
-    match plan.is_switch || matches!(plan.action, Action::Own(_)) {
+    match plan.counts_time || matches!(plan.action, Action::Own(_)) {
         true => state.thread_mut(key),
         false => state.thread_at_work(key),
     }

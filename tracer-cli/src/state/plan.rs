@@ -49,7 +49,22 @@ pub(super) struct Plan {
     pub is_meta: bool,
     /// Another thread gets a CPU.
     pub is_switch: bool,
+    /// The CPU time of the thread that had it is counted.
+    pub counts_time: bool,
     pub action: Action,
+    /// How little has to be done where nobody looks at the event.
+    pub glance: Glance,
+}
+
+/// What an event that nobody looks at changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Glance {
+    /// Nothing at all.
+    Nothing,
+    /// What is noted of a thread's calls, and what an [own](Action::Own) handler notes.
+    Thread,
+    /// More than that.
+    Everything,
 }
 
 impl Plan {
@@ -61,26 +76,61 @@ impl Plan {
         keep: false,
         is_meta: false,
         is_switch: false,
+        counts_time: false,
         action: Action::None,
+        glance: Glance::Everything,
     };
 
-    fn of(info: &EventInfo) -> Plan {
-        Plan {
+    fn of(info: &EventInfo, counts_usage: bool) -> Plan {
+        let action = match action_of(info.ty) {
+            _ if !counts_usage && tells_usage(info.ty) => Action::None,
+            action => action,
+        };
+        let is_switch = matches!(info.ty, EventType::SCHEDSWITCH_1_E | EventType::SCHEDSWITCH_6_E);
+        let plan = Plan {
             bind: bind_of(info),
             fd: info.fd_param().and_then(|i| u8::try_from(i).ok()),
             is_call: info.class == Class::Syscall,
             keep: info.ty.is_enter() && (is_kept(info.ty) || has_path_alone(info)),
             is_meta: info.class == Class::Meta,
-            is_switch: matches!(info.ty, EventType::SCHEDSWITCH_1_E | EventType::SCHEDSWITCH_6_E),
-            action: action_of(info.ty),
+            is_switch,
+            counts_time: is_switch && counts_usage,
+            action,
+            glance: Glance::Everything,
+        };
+        Plan { glance: plan.glance(), ..plan }
+    }
+
+    fn glance(&self) -> Glance {
+        match self.action {
+            Action::None if self.bind == Bind::Known && self.is_meta && !self.is_call => Glance::Nothing,
+            Action::None | Action::Own(_) if self.bind != Bind::Never && !self.counts_time => Glance::Thread,
+            _ => Glance::Everything,
         }
     }
 
-    /// The plan of every type, by code.
-    pub fn of_types() -> &'static [Plan] {
-        static PLANS: LazyLock<Box<[Plan]>> = LazyLock::new(|| tables::EVENTS.iter().map(Plan::of).collect());
-        &PLANS
+    /// The plan of every type, by code; what threads use of CPUs and memory is counted or not.
+    pub fn of_types(counts_usage: bool) -> &'static [Plan] {
+        type Plans = LazyLock<[Box<[Plan]>; 2]>;
+        static PLANS: Plans = LazyLock::new(|| {
+            [false, true].map(|counts| tables::EVENTS.iter().map(|info| Plan::of(info, counts)).collect())
+        });
+        &PLANS[usize::from(counts_usage)]
     }
+}
+
+/// Whether nothing but what threads use of CPUs and memory is learnt from events of this type.
+fn tells_usage(ty: EventType) -> bool {
+    use EventType as E;
+    matches!(
+        ty,
+        E::PROCINFO_E
+            | E::SCHEDSWITCH_6_E
+            | E::SYSCALL_BRK_4_X
+            | E::SYSCALL_MMAP_X
+            | E::SYSCALL_MMAP2_X
+            | E::SYSCALL_MUNMAP_X
+    )
 }
 
 fn bind_of(info: &EventInfo) -> Bind {
@@ -285,7 +335,7 @@ mod tests {
     #[test]
     fn paths_that_only_enter_events_have_are_kept() {
         use EventType as E;
-        let keeps = |ty: EventType| ty.info().is_some_and(|info| Plan::of(info).keep);
+        let keeps = |ty: EventType| ty.info().is_some_and(|info| Plan::of(info, true).keep);
         assert!(keeps(E::SYSCALL_MKDIR_E) && keeps(E::SYSCALL_UNLINKAT_E) && keeps(E::SYSCALL_LINK_E));
         assert!(!keeps(E::SYSCALL_READ_E) && !keeps(E::SYSCALL_MMAP_E) && !keeps(E::SYSCALL_CLOSE_E));
     }
