@@ -109,6 +109,8 @@ fn record(tracer: &Path, title: &str, args: &Args) -> Result<Found> {
     words.extend(options.iter().map(String::as_str));
     words.push(&filter);
     let running = Tracer::start(tracer, &words)?;
+    // It comes with the state, before the first event that is to be in it.
+    wait_for(&folder.path().join("part0"))?;
     let counter = Counter::start(args.rate);
     std::thread::sleep(Duration::from_secs(args.seconds));
     let reached = counter.stop();
@@ -128,18 +130,37 @@ fn record(tracer: &Path, title: &str, args: &Args) -> Result<Found> {
         found.unnamed += part.unnamed;
         for &(first, end) in &part.numbers {
             let next = *expected.get_or_insert(first);
+            if first > next {
+                let at =
+                    if Some(first) == part.numbers.first().map(|run| run.0) { "begins" } else { "goes on" };
+                eprintln!("{}: after {next} it {at} with {first}", part.file.display());
+            }
             found.missing += first.saturating_sub(next);
             found.twice += next.min(end).saturating_sub(first);
             expected = Some(end.max(next));
         }
     }
-    found.missing += (reached + 1).saturating_sub(expected.unwrap_or(0));
+    let at_end = (reached + 1).saturating_sub(expected.unwrap_or(0));
+    if at_end > 0 {
+        eprintln!("the last {at_end} of {reached} are in no file");
+    }
+    found.missing += at_end;
     Ok(found)
+}
+
+fn wait_for(file: &Path) -> Result<()> {
+    let begin = Instant::now();
+    while !file.exists() {
+        ensure!(begin.elapsed() < Duration::from_secs(20), "nothing is recorded");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
 }
 
 /// What is in one file.
 #[derive(Default)]
 struct Part {
+    file: PathBuf,
     enters: u64,
     /// Rows of numbers that follow each other, without their ends.
     numbers: Vec<(u64, u64)>,
@@ -155,7 +176,7 @@ fn read(tracer: &Path, file: &Path) -> Result<Part> {
         .stdout(Stdio::piped())
         .spawn()
         .context("tracer")?;
-    let mut part = Part::default();
+    let mut part = Part { file: file.to_owned(), ..Part::default() };
     let output = BufReader::new(child.stdout.take().context("no pipe")?);
     for line in output.lines() {
         let line = line?;
