@@ -14,6 +14,7 @@ mod replay;
 mod rules;
 mod situation;
 mod sysdig;
+mod tshark;
 mod workload;
 
 fn main() {
@@ -26,5 +27,6 @@ fn main() {
     trials.extend(older_reader::trials());
     trials.extend(recording::trials());
     trials.extend(replay::trials());
+    trials.extend(tshark::trials());
     tracer_tests::run(trials);
 }

@@ -12,7 +12,7 @@ use tracer_tests::{Completion, Needs, Trial, live};
 use crate::records::Program;
 use crate::sysdig::{captures, name_of, sysdig, tracer, without_number};
 
-const CODECS: [&str; 3] = ["none", "gzip", "zstd"];
+pub const CODECS: [&str; 3] = ["none", "gzip", "zstd"];
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -165,7 +165,7 @@ pub fn wait_for(capture: &Path) -> Result<()> {
     bail!("nothing is written to {}", capture.display())
 }
 
-fn capture_named(part: &str) -> Result<PathBuf> {
+pub fn capture_named(part: &str) -> Result<PathBuf> {
     let found = captures()?.into_iter().find(|capture| name_of(capture).contains(part));
     found.with_context(|| format!("no capture {part}"))
 }
