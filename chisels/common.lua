@@ -63,6 +63,9 @@ local BYTE_UNITS = { { "P", 1024 ^ 5 }, { "T", 1024 ^ 4 }, { "G", 1024 ^ 3 }, { 
 
 -- 2048 becomes 2.00KB.
 function format_bytes(bytes)
+  if bytes <= 1024 and bytes % 1 == 0 then
+    return bytes .. "B"
+  end
   for _, unit in ipairs(BYTE_UNITS) do
     if bytes > unit[2] then
       return string.format("%.2f%s", bytes / unit[2], unit[1])

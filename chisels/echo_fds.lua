@@ -43,8 +43,8 @@ function on_event()
     where = string.format("%s [%s] [%s]", called == "host" and terminal.green or terminal.cyan, called,
       evt.field(container_id) or "")
   end
-  print(string.format("%s------ %s %s %s %s %s %s (%s)", color, verb, format_bytes(evt.field(size)), direction, where,
-    color, evt.field(name) or "<NA>", evt.field(process) or ""))
+  print(color .. "------ " .. verb .. " " .. format_bytes(evt.field(size)) .. " " .. direction .. " " .. where .. " "
+    .. color .. " " .. (evt.field(name) or "<NA>") .. " (" .. (evt.field(process) or "") .. ")")
   return true
 end
 
