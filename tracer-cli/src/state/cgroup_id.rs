@@ -304,8 +304,10 @@ fn is_below(place: Below, above: &[u8], own_pid_namespace: bool) -> bool {
 
 fn libvirt_lxc_scope(name: &[u8]) -> Option<Found> {
     const MARK: &[u8] = b"-lxc\\x2d";
+    // Nearly all others end here.
+    let name = name.strip_suffix(b".scope")?;
     let at = memchr::memmem::find(name, MARK)?;
-    let id = name.get(at + MARK.len()..)?.strip_suffix(b".scope").filter(|id| !id.is_empty())?;
+    let id = name.get(at + MARK.len()..).filter(|id| !id.is_empty())?;
     Some(Found { kind: ContainerType::LibvirtLxc, full_id: id.into() })
 }
 
