@@ -99,6 +99,8 @@ struct Unseen {
     events: Option<EventSet>,
     /// Those of threads that it refuses.
     gate: Option<Gate>,
+    /// These are counted while others are moved past.
+    counted: TypeSet,
     /// Types of which some are moved past.
     skimmed: TypeSet,
 }
@@ -187,6 +189,8 @@ impl Pipeline {
             Some(_) => false,
             None => self.summary.is_none() && unwanted.contains(ty),
         });
+        let is_all_shown = rules.filter.is_none() && rules.display_filter.is_none() && self.summary.is_none();
+        let counted = if is_all_shown { sink.counted() } else { TypeSet::default() };
         let refuses = rules.filter.as_ref().filter(|_| !sees_refused);
         let events = refuses.map(|filter| filter.event_types().clone());
         let gate = refuses.and_then(Filter::gate);
@@ -194,9 +198,9 @@ impl Pipeline {
             || rules.max_time.is_some()
             || rules.max_events.is_some() && rules.filter.is_none();
         let is_generic = |ty| matches!(ty, EventType::GENERIC_E | EventType::GENERIC_X) && events.is_some();
-        let is_skimmed = |ty| !may_end && (gate.is_some() || is_generic(ty) || types.contains(ty));
-        let skimmed = TypeSet::of(is_skimmed);
-        Unseen { types, skimmed, events, gate }
+        let is_unseen = |ty| gate.is_some() || is_generic(ty) || types.contains(ty);
+        let skimmed = TypeSet::of(|ty| !may_end && (is_unseen(ty) || counted.contains(ty)));
+        Unseen { types, skimmed, events, gate, counted }
     }
 
     /// Moves past events that nobody looks at, up to one at which there is more to do; `number` counts them. What one
@@ -215,16 +219,26 @@ impl Pipeline {
     ) -> io::Result<()> {
         let is_passed = self.rules.filter.is_none();
         let mut delivered = None;
+        let quiet = sink.quiet();
         source.skim(&unseen.skimmed, &mut |event| {
             let is_special = (self.totals.events + 1).is_multiple_of(CLOCK_INTERVAL)
                 || !event.bits.is_empty()
                 || delivered.is_some()
                 || inspector.state.containers.has_questions()
-                || sink.is_due(event.ts);
+                || !quiet.contains(&event.ts);
             if is_special {
                 return false;
             }
             let is_refused = unseen.contains(event);
+            if !is_refused && unseen.counted.contains(event.ty) {
+                let binding = inspector.apply(event, look_up.as_mut());
+                *number += 1;
+                self.totals.count(event);
+                self.totals.passed += 1;
+                let event = Event { num: *number, ..*event };
+                sink.count(&Context { event: &event, state: &inspector.state, binding: &binding });
+                return true;
+            }
             if !is_refused && unseen.admits(inspector.state.by_tid(event.tid)) {
                 return false;
             }
@@ -377,7 +391,7 @@ impl Pipeline {
             if inspector.state.containers.has_questions() {
                 self.ask(inspector, sink, self.container_wait);
             }
-            if !unseen.types.contains(event.ty) || sink.is_due(ts) {
+            if !unseen.types.contains(event.ty) || !sink.quiet().contains(&ts) {
                 let context = Context { event, state: &inspector.state, binding: &binding };
                 self.deliver(&context, sink)?;
                 if sink.is_done() {

@@ -5,6 +5,7 @@ use crate::schema::TypeSet;
 use crate::state::containers::Container;
 use crate::state::{Context, State};
 use std::io;
+use std::ops::Range;
 
 /// Why an event is not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,24 +40,36 @@ pub trait Sink {
         true
     }
 
-    /// Types of events with which it does nothing, shown or not, unless it [is due](Sink::is_due). Asked once, before the
+    /// Types of events with which it does nothing, shown or not, while it is [quiet](Sink::quiet). Asked once, before the
     /// first event.
     fn unwanted(&self) -> TypeSet {
         TypeSet::default()
     }
 
-    /// Whether it does something at an event of time `ts` (ns since the epoch), whatever that is.
+    /// Times, ns since the epoch, outside of which it does something at any event, whatever that is. They change with
+    /// [`Sink::event`] and [`Sink::unshown`] only.
     #[inline]
-    fn is_due(&self, _ts: u64) -> bool {
-        false
+    fn quiet(&self) -> Range<u64> {
+        0..u64::MAX
     }
+
+    /// Types of events that it counts, and does nothing else with: none of them makes it fail or ends the run. Asked once,
+    /// before the first event.
+    fn counted(&self) -> TypeSet {
+        TypeSet::default()
+    }
+
+    /// Takes an event of one of those types, shown or internal, in place of [`Sink::event`] and [`Sink::unshown`] where
+    /// there is neither a filter nor anything else to be done.
+    #[inline]
+    fn count(&mut self, _: &Context<'_>) {}
 
     /// Whether it looks at what threads use of CPUs and memory.
     fn sees_usage(&self) -> bool {
         true
     }
 
-    /// Notes that there was an event of one of those types. Of its parameters nothing may be known.
+    /// Notes that there was an event of one of the types that are unwanted. Of its parameters nothing may be known.
     #[inline]
     fn pass_over(&mut self, _: &Event<'_>) {}
 
@@ -129,8 +142,16 @@ impl<S: Sink + ?Sized> Sink for &mut S {
         (**self).unwanted()
     }
 
-    fn is_due(&self, ts: u64) -> bool {
-        (**self).is_due(ts)
+    fn quiet(&self) -> Range<u64> {
+        (**self).quiet()
+    }
+
+    fn counted(&self) -> TypeSet {
+        (**self).counted()
+    }
+
+    fn count(&mut self, context: &Context<'_>) {
+        (**self).count(context);
     }
 
     fn sees_usage(&self) -> bool {

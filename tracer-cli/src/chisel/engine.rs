@@ -7,7 +7,7 @@ use super::sandbox::Callback;
 use super::script::{Script, Surroundings, is_true};
 use super::table::TopTable;
 use crate::event::Event;
-use crate::fields::{ExtractOptions, Extraction, Field};
+use crate::fields::{ExtractOptions, Extraction, Field, FieldFlags};
 use crate::output::report::Totals;
 use crate::schema::{Category, EventType, TypeSet};
 use crate::sink::{Sink, Unshown};
@@ -15,6 +15,7 @@ use crate::state::{Context, State};
 use bstr::BString;
 use mlua::Function;
 use std::io;
+use std::ops::Range;
 use std::rc::Rc;
 
 const SECOND: u64 = 1_000_000_000;
@@ -56,10 +57,10 @@ struct Timer {
 }
 
 impl Timer {
-    /// Whether `ts` is in the same interval as the last event seen.
+    /// The interval of the last event seen; before there was one, no time at all.
     #[inline]
-    fn is_within(&self, ts: u64, length: u64) -> bool {
-        self.interval.is_some_and(|begin| ts.checked_sub(begin).is_some_and(|since| since < length))
+    fn current(&self, length: u64) -> Range<u64> {
+        self.interval.map_or(0..0, |begin| begin..begin.saturating_add(length))
     }
 }
 
@@ -224,9 +225,31 @@ impl Sink for Engine {
         TypeSet::of(|ty| self.chisels.iter().all(|chisel| chisel.never_wants(ty)))
     }
 
-    #[inline]
-    fn is_due(&self, ts: u64) -> bool {
-        self.chisels.iter().any(|chisel| !chisel.stopped && chisel.is_due(ts))
+    fn counted(&self) -> TypeSet {
+        TypeSet::of(|ty| self.chisels.iter().all(|chisel| chisel.never_wants(ty) || chisel.only_counts(ty)))
+    }
+
+    fn count(&mut self, context: &Context<'_>) {
+        let from = Extraction::new(*context, &self.options, std::mem::take(&mut self.scratch));
+        for chisel in self.chisels.iter_mut().filter(|chisel| !chisel.stopped) {
+            if chisel.asks_about(context.event) {
+                chisel.count(&from);
+            }
+        }
+        self.scratch = from.into_scratch();
+    }
+
+    /// Chisels in Lua may ask the table of threads.
+    fn sees_usage(&self) -> bool {
+        let reads = |chisel: &Chisel| {
+            chisel.requests.fields.borrow().iter().any(|field| field.field.flags.contains(FieldFlags::USAGE))
+        };
+        self.chisels.iter().any(|chisel| matches!(chisel.body, Body::Lua { .. }) || reads(chisel))
+    }
+
+    fn quiet(&self) -> Range<u64> {
+        let running = self.chisels.iter().filter(|chisel| !chisel.stopped);
+        running.map(Chisel::quiet).fold(0..u64::MAX, |a, b| a.start.max(b.start)..a.end.min(b.end))
     }
 
     fn is_done(&self) -> bool {
@@ -311,10 +334,26 @@ impl Chisel {
         }
     }
 
-    /// Whether another interval begins at `ts`.
+    /// Whether all events of this type that it wants are counted natively, and nothing else.
+    fn only_counts(&self, ty: EventType) -> bool {
+        !matches!(&self.body, Body::Lua { on_event: Some(_), .. }) && self.requests.only_count(ty)
+    }
+
+    /// Counts an event that the filter let pass, for those that do it without Lua.
     #[inline]
-    fn is_due(&self, ts: u64) -> bool {
-        self.requests.interval.get().is_some_and(|interval| !self.timer.is_within(ts, interval.length))
+    fn count(&mut self, from: &Extraction<'_>) {
+        for counter in &*self.requests.counters.borrow() {
+            counter.borrow_mut().event(from, &mut self.requests.text.borrow_mut());
+        }
+        if let Body::Table(table) = &mut self.body {
+            table.event(from);
+        }
+    }
+
+    /// The times at which no other interval begins.
+    #[inline]
+    fn quiet(&self) -> Range<u64> {
+        self.requests.interval.get().map_or(0..u64::MAX, |interval| self.timer.current(interval.length))
     }
 
     /// Whether there may be something to do at an event, which `passed` the filter of the command line.
@@ -323,12 +362,16 @@ impl Chisel {
         if self.stopped {
             return false;
         }
-        self.is_due(event.ts)
-            || passed
-                && match &self.body {
-                    Body::Table(table) => table.events().contains(event),
-                    Body::Lua { .. } => self.requests.wants(event),
-                }
+        !self.quiet().contains(&event.ts) || passed && self.asks_about(event)
+    }
+
+    /// Whether its filters may let the event pass.
+    #[inline]
+    fn asks_about(&self, event: &Event<'_>) -> bool {
+        match &self.body {
+            Body::Table(table) => table.events().contains(event),
+            Body::Lua { .. } => self.requests.wants(event),
+        }
     }
 
     /// Calls `on_interval` when an interval has passed.
@@ -340,7 +383,7 @@ impl Chisel {
         surroundings: &Surroundings,
     ) -> Result<(), ChiselError> {
         let Some(Interval { length, precise }) = self.requests.interval.get() else { return Ok(()) };
-        if !self.is_due(ts) {
+        if self.quiet().contains(&ts) {
             return Ok(());
         }
         let interval = ts - ts % length;
@@ -401,29 +444,23 @@ impl Chisel {
         {
             return Ok(());
         }
-        for counter in &*self.requests.counters.borrow() {
-            counter.borrow_mut().event(from, &mut self.requests.text.borrow_mut());
+        self.count(from);
+        let Body::Lua { script, on_event, .. } = &self.body else { return Ok(()) };
+        if let Some(on_event) = on_event {
+            let call = || script.call_back("on_event", *on_event);
+            if !current::during_event(&self.requests, from, call)? {
+                return Ok(());
+            }
         }
-        match &mut self.body {
-            Body::Table(table) => table.event(from),
-            Body::Lua { script, on_event, .. } => {
-                if let Some(on_event) = on_event {
-                    let call = || script.call_back("on_event", *on_event);
-                    if !current::during_event(&self.requests, from, call)? {
-                        return Ok(());
-                    }
-                }
-                if let Some(format) = &mut *self.requests.format.borrow_mut() {
-                    let mut console = surroundings.console.borrow_mut();
-                    let written = match format {
-                        LineFormat::Text(template) => template.write(from, console.buffer()),
-                        LineFormat::Json(object) => object.write(from, console.buffer()),
-                    };
-                    if written {
-                        console.buffer().push(b'\n');
-                        console.line_done();
-                    }
-                }
+        if let Some(format) = &mut *self.requests.format.borrow_mut() {
+            let mut console = surroundings.console.borrow_mut();
+            let written = match format {
+                LineFormat::Text(template) => template.write(from, console.buffer()),
+                LineFormat::Json(object) => object.write(from, console.buffer()),
+            };
+            if written {
+                console.buffer().push(b'\n');
+                console.line_done();
             }
         }
         Ok(())

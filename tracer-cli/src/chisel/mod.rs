@@ -23,6 +23,7 @@ pub mod sandbox;
 pub mod script;
 mod strings;
 mod table;
+mod thread_rows;
 mod thread_table;
 mod watchdog;
 

@@ -53,6 +53,14 @@ impl Requests {
             && !self.memories.borrow().iter().any(|m| m.borrow().filter().event_types().contains_type(ty))
     }
 
+    /// Whether the filter lets events pass for what they are, if they are of this type, and they are neither shown nor
+    /// remembered.
+    pub fn only_count(&self, ty: EventType) -> bool {
+        self.filter.borrow().as_ref().is_none_or(|filter| filter.is_decided_by_type(ty))
+            && self.format.borrow().is_none()
+            && !self.memories.borrow().iter().any(|m| m.borrow().filter().event_types().contains_type(ty))
+    }
+
     /// Whether one of the filters may let the event pass.
     #[inline]
     pub fn wants(&self, event: &Event<'_>) -> bool {

@@ -9,6 +9,7 @@ use super::error::ChiselError;
 use super::requests::{Interval, Requests};
 use super::rounding::half_away;
 use super::script::Surroundings;
+use super::thread_rows::ThreadRows;
 use crate::fields::{self, Extraction, FieldRef};
 use crate::filter::{EventSet, Filter, events_with};
 use crate::output::json::write_string;
@@ -51,10 +52,13 @@ pub struct TopTable {
     keys: Vec<Column>,
     value: Column,
     unit: Unit,
-    /// 0: all.
-    rows: usize,
+    /// How many are shown; 0: all.
+    shown: usize,
     events: EventSet,
-    sums: FxHashMap<Box<[u8]>, f64>,
+    /// Places in the sums by key.
+    rows: FxHashMap<Box<[u8]>, usize>,
+    rows_of_threads: Option<ThreadRows>,
+    sums: Vec<f64>,
     key: Vec<u8>,
     text: Vec<u8>,
     for_terminal: bool,
@@ -124,16 +128,18 @@ impl TopTable {
         used.extend(keys.iter().map(|key| key.field.clone()));
         used.push(value.field.clone());
         Ok(Self {
+            rows_of_threads: ThreadRows::new(keys.iter().map(|key| &key.field)),
             keys,
             value,
             unit,
-            rows: rows
+            shown: rows
                 .to_str_lossy()
                 .trim()
                 .parse()
                 .map_err(|_| fault(format!("{rows} is no number of rows")))?,
             events,
-            sums: FxHashMap::default(),
+            rows: FxHashMap::default(),
+            sums: Vec::new(),
             key: Vec::new(),
             text: Vec::new(),
             for_terminal: surroundings.run.is_terminal,
@@ -160,34 +166,64 @@ impl TopTable {
     /// Adds the value of an event to the sum of its keys; events that lack one of them do not count.
     #[inline]
     pub fn event(&mut self, from: &Extraction<'_>) {
+        let Some(value) = self.value(from) else { return };
+        let known = self.rows_of_threads.as_ref().zip(from.context.thread());
+        let row = match known.and_then(|(rows, thread)| rows.find(thread)) {
+            Some(row) => row,
+            None if self.write_key(from) => {
+                let row = self.row();
+                if let Some((rows, thread)) = self.rows_of_threads.as_mut().zip(from.context.thread()) {
+                    rows.note(thread, row);
+                }
+                row
+            }
+            None => return,
+        };
+        if let Some(sum) = self.sums.get_mut(row) {
+            *sum += value;
+        }
+    }
+
+    /// What an event adds to a sum.
+    #[inline]
+    fn value(&mut self, from: &Extraction<'_>) -> Option<f64> {
+        self.text.clear();
+        match read_field(&self.value.field, from, false, &mut self.text) {
+            // Who used no CPU time is shown as well.
+            LuaValue::Number(value) if self.unit == Unit::Cpu => Some(value * PERCENT),
+            LuaValue::Number(value) => (value > 0.0).then_some(value),
+            _ => None,
+        }
+    }
+
+    /// Writes down the keys of an event; `false` when it lacks one.
+    #[inline]
+    fn write_key(&mut self, from: &Extraction<'_>) -> bool {
         self.key.clear();
         for (i, column) in self.keys.iter().enumerate() {
             if i > 0 {
                 self.key.extend_from_slice(&[SEPARATOR, SEPARATOR]);
             }
             match read_field(&column.field, from, self.for_terminal, &mut self.key) {
-                LuaValue::Nil => return,
+                LuaValue::Nil => return false,
                 LuaValue::Text => {}
                 LuaValue::Number(number) => write_number(&mut self.key, number),
                 LuaValue::Bool(truth) => self.key.extend_from_slice(if truth { b"true" } else { b"false" }),
             }
         }
-        self.text.clear();
-        let LuaValue::Number(value) = read_field(&self.value.field, from, false, &mut self.text) else {
-            return;
-        };
-        // Who used no CPU time is shown as well.
-        let value = match self.unit {
-            Unit::Cpu => value * PERCENT,
-            _ if value > 0.0 => value,
-            _ => return,
-        };
-        match self.sums.get_mut(self.key.as_slice()) {
-            Some(sum) => *sum += value,
-            None => {
-                self.sums.insert(self.key.as_slice().into(), value);
-            }
+        true
+    }
+
+    /// The row of the keys that were written down.
+    #[inline]
+    fn row(&mut self) -> usize {
+        if let Some(row) = self.rows.get(self.key.as_slice()) {
+            return *row;
         }
+        let row = self.sums.len();
+        self.sums.push(0.0);
+        self.rows.insert(self.key.as_slice().into(), row);
+        row
     }
 
     /// Shows the sums of the interval that ended at `ts`, `delta` ns long, and begins anew.
@@ -200,6 +236,10 @@ impl TopTable {
         self.write(ts, delta, surroundings.run.json, console.buffer());
         console.line_done();
         self.sums.clear();
+        self.rows.clear();
+        if let Some(rows) = &mut self.rows_of_threads {
+            rows.clear();
+        }
     }
 
     /// Shows the sums of a whole file; of a live system the last interval has been shown.
@@ -217,11 +257,13 @@ impl TopTable {
     }
 
     fn write(&self, ts: u64, delta: u64, json: bool, out: &mut Vec<u8>) {
-        let mut sums: Vec<(&[u8], f64)> = self.sums.iter().map(|(key, sum)| (&**key, *sum)).collect();
+        let sum = |(key, row): (_, &usize)| Some((key, *self.sums.get(*row)?));
+        let mut sums: Vec<(&[u8], f64)> =
+            self.rows.iter().map(|(key, row)| (&**key, row)).filter_map(sum).collect();
         // Equal sums stand in the order of their keys, so that the same events give the same table.
         sums.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
-        if self.rows > 0 {
-            sums.truncate(self.rows);
+        if self.shown > 0 {
+            sums.truncate(self.shown);
         }
         if json {
             self.write_json(ts, &sums, out);

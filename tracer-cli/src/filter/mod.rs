@@ -26,6 +26,7 @@ pub use gate::Gate;
 
 use crate::event::Event;
 use crate::fields::{ExtractOptions, Extraction, Field, FieldRef};
+use crate::schema::EventType;
 use crate::state::Context;
 
 /// A filter ready to run.
@@ -39,8 +40,8 @@ pub struct Filter {
     /// Lent to the extraction of each event.
     text: Vec<u8>,
     events: EventSet,
-    /// The events in the set are those that match.
-    is_about_types: bool,
+    /// Those of them that match whatever else they say.
+    certain: EventSet,
     fields: Vec<&'static Field>,
 }
 
@@ -73,7 +74,7 @@ impl Filter {
             source: text.to_owned(),
             steps: compile::program(&node),
             events: pushdown::possible(&node),
-            is_about_types: pushdown::is_about_types(&node),
+            certain: pushdown::certain(&node),
             tree,
             node,
             fields,
@@ -107,7 +108,7 @@ impl Filter {
     #[inline]
     fn answer_by_type(&self, event: &Event<'_>) -> Option<bool> {
         let may_match = self.events.contains(event);
-        (!may_match || self.is_about_types).then_some(may_match)
+        (!may_match || self.certain.contains(event)).then_some(may_match)
     }
 
     /// The text it was made of.
@@ -132,6 +133,11 @@ impl Filter {
     /// Whether an event of this part of a capture can match: where the answer is no, none does.
     pub fn may_match(&self, frame: &crate::scap::Frame) -> bool {
         frames::may_match(&self.node, frame)
+    }
+
+    /// Whether of the events of this type those in [`Filter::event_types`] are the ones that match.
+    pub fn is_decided_by_type(&self, ty: EventType) -> bool {
+        self.events.has_the_same_of(&self.certain, ty)
     }
 
     /// Whether enter events of system calls can match.

@@ -30,11 +30,18 @@ pub(super) fn possible(node: &Node) -> EventSet {
     }
 }
 
-/// Whether [`possible`] is all there is to it: no question is about anything but what the event is.
-pub(super) fn is_about_types(node: &Node) -> bool {
+/// Of the [`possible`] events those that match whatever else they say.
+pub(super) fn certain(node: &Node) -> EventSet {
+    let fold = |parts: &[Node], with: fn(&EventSet, &EventSet) -> EventSet, first| {
+        parts.iter().fold(first, |set, part| with(&set, &certain(part)))
+    };
     match node {
-        Node::All(parts) | Node::Any(parts) => parts.iter().all(is_about_types),
-        Node::Leaf { question, .. } => matches!(question, Question::Constant(_) | Question::Events(_)),
+        Node::All(parts) => fold(parts, EventSet::intersection, EventSet::all()),
+        Node::Any(parts) => fold(parts, EventSet::union, EventSet::EMPTY),
+        Node::Leaf { question: Question::Events(set), negated: false } => EventSet::clone(set),
+        Node::Leaf { question: Question::Events(set), negated: true } => set.complement(),
+        Node::Leaf { question: Question::Constant(answer), negated } if answer != negated => EventSet::all(),
+        Node::Leaf { .. } => EventSet::EMPTY,
     }
 }
 
