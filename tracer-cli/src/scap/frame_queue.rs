@@ -97,6 +97,7 @@ impl FrameQueue {
             dump: None,
             has_index: has_index && matches!(codec, Codec::Zstd(_)),
             index: None,
+            completion: None,
             filling: Arc::default(),
             progress: Arc::clone(&progress),
             give_empty,
@@ -234,6 +235,8 @@ struct Worker {
     /// Files get an index: those of zstd, in which others overlook it.
     has_index: bool,
     index: Option<IndexThread>,
+    /// Writes the rest of the index of the file before.
+    completion: Option<JoinHandle<()>>,
     filling: Arc<Filling>,
     progress: Arc<Progress>,
     give_empty: SyncSender<Vec<u8>>,
@@ -254,17 +257,27 @@ impl Worker {
             if let Some(file) = self.file.take().filter(|file| file.len() == 0) {
                 file.remove();
             }
+            self.end_completion();
             return Some(failure);
         }
         self.complete();
+        self.end_completion();
         self.end_dump().err()
     }
 
-    /// Writes the rest of the index of the present file. Without it the file is as good: what keeps it from
-    /// being written is no failure.
+    /// Writes the rest of the index of the present file, in a thread of its own, while the next one begins. Without it
+    /// the file is as good: what keeps it from being written is no failure.
     fn complete(&mut self) {
-        if let (Some(index), Some(file)) = (self.index.take(), &mut self.file) {
-            let _ = index.finish(file);
+        let (Some(index), Some(mut file)) = (self.index.take(), self.file.take()) else { return };
+        self.end_completion();
+        let finish = move || drop(index.finish(&mut file));
+        self.completion = thread::Builder::new().name("complete".to_owned()).spawn(finish).ok();
+    }
+
+    /// Waits until the index of the file before is written.
+    fn end_completion(&mut self) {
+        if let Some(thread) = self.completion.take() {
+            let _ = thread.join();
         }
     }
 

@@ -502,9 +502,12 @@ impl Sink for CaptureWriter {
         }
         self.fill.state = self.unpacked() - before;
         if is_file {
-            // A file that can be seen has the state, and is there before it is to have an event.
+            // A file that can be seen has the state. The first one is there before an event is taken, and so is every one
+            // that may have to make room.
             self.write_frame()?;
-            self.queue.settle();
+            if self.files == 1 || self.rotation.files.is_some() || self.rotation.total.is_some() {
+                self.queue.settle();
+            }
             if self.queue.has_failed() {
                 return self.end();
             }
