@@ -101,6 +101,8 @@ struct Unseen {
     gate: Option<Gate>,
     /// These are counted while others are moved past.
     counted: TypeSet,
+    /// At these the sink may look no longer than a glance.
+    glanced: TypeSet,
     /// Types of which some are moved past.
     skimmed: TypeSet,
 }
@@ -198,9 +200,11 @@ impl Pipeline {
             || rules.max_time.is_some()
             || rules.max_events.is_some() && rules.filter.is_none();
         let is_generic = |ty| matches!(ty, EventType::GENERIC_E | EventType::GENERIC_X) && events.is_some();
+        let glanced = if is_all_shown { sink.glanced() } else { TypeSet::default() };
         let is_unseen = |ty| gate.is_some() || is_generic(ty) || types.contains(ty);
-        let skimmed = TypeSet::of(|ty| !may_end && (is_unseen(ty) || counted.contains(ty)));
-        Unseen { types, skimmed, events, gate, counted }
+        let is_taken = |ty| counted.contains(ty) || glanced.contains(ty);
+        let skimmed = TypeSet::of(|ty| !may_end && (is_unseen(ty) || is_taken(ty)));
+        Unseen { types, skimmed, events, gate, counted, glanced }
     }
 
     /// Moves past events that nobody looks at, up to one at which there is more to do; `number` counts them. What one
@@ -230,7 +234,12 @@ impl Pipeline {
                 return false;
             }
             let is_refused = unseen.contains(event);
-            if !is_refused && unseen.counted.contains(event.ty) {
+            let is_glanced = !is_refused && unseen.glanced.contains(event.ty) && {
+                inspector.settle();
+                let (thread, lives) = (inspector.state.by_tid(event.tid), inspector.state.lives());
+                inspector.is_passable(event) && sink.glance(event, thread, lives)
+            };
+            if !is_refused && !is_glanced && unseen.counted.contains(event.ty) {
                 let binding = inspector.apply(event, look_up.as_mut());
                 *number += 1;
                 self.totals.count(event);
@@ -239,7 +248,7 @@ impl Pipeline {
                 sink.count(&Context { event: &event, state: &inspector.state, binding: &binding });
                 return true;
             }
-            if !is_refused && unseen.admits(inspector.state.by_tid(event.tid)) {
+            if !is_refused && !is_glanced && unseen.admits(inspector.state.by_tid(event.tid)) {
                 return false;
             }
             let binding = match inspector.pass_by(event) {
@@ -250,8 +259,9 @@ impl Pipeline {
             self.totals.count(event);
             if unseen.types.contains(event.ty) {
                 sink.pass_over(event);
-                self.totals.passed += u64::from(is_passed);
             }
+            // Without a filter nothing is moved past but what passes.
+            self.totals.passed += u64::from(is_passed);
             if let Some(binding) = binding
                 && !is_refused
                 && unseen.admits(binding.thread.and_then(|key| inspector.state.thread(key)))

@@ -3,6 +3,7 @@
 use crate::event::Event;
 use crate::schema::TypeSet;
 use crate::state::containers::Container;
+use crate::state::thread::Thread;
 use crate::state::{Context, State};
 use std::io;
 use std::ops::Range;
@@ -72,6 +73,18 @@ pub trait Sink {
     /// Notes that there was an event of one of the types that are unwanted. Of its parameters nothing may be known.
     #[inline]
     fn pass_over(&mut self, _: &Event<'_>) {}
+
+    /// Types of which [`Sink::glance`] may say that there is no more to see. Asked once, before the first event.
+    fn glanced(&self) -> TypeSet {
+        TypeSet::default()
+    }
+
+    /// Takes an event of one of those types as its thread, if it is known, was before it, `lives` being what
+    /// [`State::lives`] says. Only the kind of the event may be looked at. `false`: nothing happened, and it goes the
+    /// whole way.
+    fn glance(&mut self, _: &Event<'_>, _: Option<&Thread>, _lives: u64) -> bool {
+        false
+    }
 
     /// Whether [`Sink::begin`] is to be called before an event of time `ts` (ns since the epoch) is
     /// applied to the state.
@@ -160,6 +173,14 @@ impl<S: Sink + ?Sized> Sink for &mut S {
 
     fn pass_over(&mut self, event: &Event<'_>) {
         (**self).pass_over(event);
+    }
+
+    fn glanced(&self) -> TypeSet {
+        (**self).glanced()
+    }
+
+    fn glance(&mut self, event: &Event<'_>, thread: Option<&Thread>, lives: u64) -> bool {
+        (**self).glance(event, thread, lives)
     }
 
     fn wants_state(&self, ts: u64) -> bool {

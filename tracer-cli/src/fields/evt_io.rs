@@ -322,7 +322,7 @@ fn count(yes: bool, emit: &mut dyn FnMut(Value<'_>)) {
 
 /// Of a unix socket its path, if it has one: the addresses before it are new for each socket.
 fn without_addresses<'a>(x: &Extraction<'_>, name: &'a [u8]) -> &'a [u8] {
-    let is_unix = match x.context.fd() {
+    let is_unix = match x.fd() {
         Some(fd) => fd.kind == FdKind::Unix,
         None => x.context.event.name() == "connect",
     };
@@ -338,10 +338,7 @@ fn moved(
     emit: &mut dyn FnMut(Value<'_>),
 ) {
     let event = x.context.event;
-    if !event.ty.is_exit()
-        || !direction(event.info().category)
-        || !x.context.fd().is_some_and(|fd| kind(fd.kind))
-    {
+    if !event.ty.is_exit() || !direction(event.info().category) || !x.fd().is_some_and(|fd| kind(fd.kind)) {
         return;
     }
     if let Some(length) = result(event).and_then(|res| u64::try_from(res).ok()) {

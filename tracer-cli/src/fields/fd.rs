@@ -37,7 +37,7 @@ pub(super) static FIELDS: &[Field] = &[
         F::Dec,
         "Kind of the fd: file, directory, ipv4, ipv6, unix, pipe, event, signalfd, eventpoll, inotify, timerfd, netlink, bpf and the like.",
         |x, _, emit| {
-            if let Some(word) = x.context.fd().and_then(|fd| fd.kind.word()) {
+            if let Some(word) = x.fd().and_then(|fd| fd.kind.word()) {
                 emit(Value::Text(word.as_bytes()));
             }
         },
@@ -66,7 +66,7 @@ pub(super) static FIELDS: &[Field] = &[
         with_directory(x, &mut |directory| emit(Value::Text(directory)));
     }),
     field("fd.filename", T::Charbuf, F::Na, "Name of the file without its directory.", |x, _, emit| {
-        if x.context.fd().is_some_and(|fd| fd.kind == FdKind::File) {
+        if x.fd().is_some_and(|fd| fd.kind == FdKind::File) {
             with_name(x, b"", &mut |name| emit(Value::Text(last_part(name))));
         }
     }),
@@ -76,7 +76,7 @@ pub(super) static FIELDS: &[Field] = &[
         F::Na,
         "Transport protocol of the socket: tcp, udp, icmp or raw.",
         |x, _, emit| {
-            if let Some(fd) = x.context.fd() {
+            if let Some(fd) = x.fd() {
                 emit(Value::Text(match l4(fd) {
                     Some(L4::Tcp) => b"tcp",
                     Some(L4::Udp) => b"udp",
@@ -88,7 +88,7 @@ pub(super) static FIELDS: &[Field] = &[
         },
     ),
     field("fd.sockfamily", T::Charbuf, F::Na, "`ip` or `unix`.", |x, _, emit| {
-        match x.context.fd().map(|fd| fd.kind) {
+        match x.fd().map(|fd| fd.kind) {
             Some(FdKind::Ipv4 | FdKind::Ipv6 | FdKind::Ipv4Server | FdKind::Ipv6Server) => {
                 emit(Value::Text(b"ip"))
             }
@@ -154,7 +154,7 @@ pub(super) static FIELDS: &[Field] = &[
         truth(x, emit, |fd| fd.socket.as_deref().is_some_and(|s| s.connected));
     }),
     field("fd.name_changed", T::Bool, F::Na, "Whether this event gave the fd its name.", |x, _, emit| {
-        if let Some(fd) = x.context.fd() {
+        if let Some(fd) = x.fd() {
             emit(Value::Bool(fd.name_changed || names_new_fd(x, fd)));
         }
     }),
@@ -180,12 +180,12 @@ pub(super) static FIELDS: &[Field] = &[
         },
     ),
     field("fd.ino", T::Int64, F::Dec, "Inode number of the file.", |x, _, emit| {
-        if let Some(fd) = x.context.fd() {
+        if let Some(fd) = x.fd() {
             emit(Value::Uint(fd.ino));
         }
     }),
     field("fd.nameraw", T::Charbuf, F::Na, "Name of the file as the program gave it.", |x, _, emit| {
-        match x.context.fd() {
+        match x.fd() {
             Some(fd) => emit(Value::Text(&fd.name_raw)),
             None if opens_file(x.context.event) && x.context.event.ty.is_exit() => {
                 if let Some((i, _)) = path_param(x.context.event) {
@@ -225,7 +225,7 @@ pub(super) static FIELDS: &[Field] = &[
 ];
 
 fn truth(x: &Extraction<'_>, emit: Emit<'_>, part: impl Fn(&FdInfo) -> bool) {
-    if let Some(fd) = x.context.fd() {
+    if let Some(fd) = x.fd() {
         emit(Value::Bool(part(fd)));
     }
 }
@@ -273,7 +273,7 @@ fn number(x: &Extraction<'_>) -> i64 {
 
 /// The kind, or what the call would have made.
 fn letter(x: &Extraction<'_>) -> Option<u8> {
-    if let Some(fd) = x.context.fd() {
+    if let Some(fd) = x.fd() {
         return Some(fd.kind.letter() as u8);
     }
     let event = x.context.event;
@@ -297,7 +297,7 @@ pub(super) fn with_name(x: &Extraction<'_>, prefix: &[u8], then: &mut dyn FnMut(
     let refused = |fd: &FdInfo| {
         fd.name.is_empty() && event.ty == crate::schema::EventType::SOCKET_CONNECT_X && failed(event)
     };
-    match x.context.fd() {
+    match x.fd() {
         // What a connection that was refused would have been.
         Some(fd) if refused(fd) => {
             let tuple = event.param(1).unwrap_or_default();
@@ -328,7 +328,7 @@ pub(super) fn with_name(x: &Extraction<'_>, prefix: &[u8], then: &mut dyn FnMut(
 
 /// Whether [`with_name`] has something to pass on.
 pub(super) fn has_name(x: &Extraction<'_>) -> bool {
-    x.context.fd().is_some() || has_wanted_name(x)
+    x.fd().is_some() || has_wanted_name(x)
 }
 
 /// Whether the event was to be about an fd, or to make one.
@@ -383,7 +383,7 @@ fn names_new_fd(x: &Extraction<'_>, fd: &FdInfo) -> bool {
 
 /// Files have a directory, and so has what failed to become one.
 fn is_file(x: &Extraction<'_>) -> bool {
-    match x.context.fd() {
+    match x.fd() {
         Some(fd) => matches!(fd.kind, FdKind::File | FdKind::Directory),
         None => is_about_fd(x) && x.context.event.ty.is_exit(),
     }
@@ -393,7 +393,7 @@ fn with_directory(x: &Extraction<'_>, then: &mut dyn FnMut(&[u8])) {
     if !is_file(x) {
         return;
     }
-    let is_directory = x.context.fd().is_some_and(|fd| fd.kind == FdKind::Directory);
+    let is_directory = x.fd().is_some_and(|fd| fd.kind == FdKind::Directory);
     // The name is copied to the stack so that the scratch memory is free for the caller.
     let mut directory = smallvec::SmallVec::<[u8; 256]>::new();
     let mut known = false;
@@ -422,7 +422,7 @@ fn last_part(name: &[u8]) -> &[u8] {
 
 /// Without a value where the device was not recorded.
 fn device(x: &Extraction<'_>, emit: Emit<'_>, part: fn(u32) -> u32) {
-    if let Some(fd) = x.context.fd().filter(|fd| fd.dev != 0) {
+    if let Some(fd) = x.fd().filter(|fd| fd.dev != 0) {
         emit(Value::Uint(u64::from(part(fd.dev))));
     }
 }

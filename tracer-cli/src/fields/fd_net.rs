@@ -175,7 +175,7 @@ pub(super) fn ends(fd: &FdInfo) -> (Option<Endpoint>, Option<Endpoint>) {
 }
 
 fn find(x: &Extraction<'_>, end: End) -> Option<(Endpoint, L4)> {
-    let fd = x.context.fd()?;
+    let fd = x.fd()?;
     let (client, server) = ends(fd);
     let l4 = fd.socket.as_deref().map_or(L4::Unknown, |s| s.l4);
     let wanted = match end {
@@ -233,7 +233,7 @@ fn one(x: &Extraction<'_>, end: End, emit: Emit<'_>, part: fn(Endpoint) -> Value
 
 /// Both ends; those of a socket that is not connected are address 0 and port 0.
 fn either(x: &Extraction<'_>, emit: Emit<'_>, part: fn(Endpoint) -> Value<'static>) {
-    let Some(fd) = x.context.fd() else { return };
+    let Some(fd) = x.fd() else { return };
     let unset = match fd.kind {
         FdKind::Ipv4 => Some(Endpoint { ip: Ipv4Addr::UNSPECIFIED.into(), port: 0 }),
         FdKind::Ipv6 => Some(Endpoint { ip: Ipv6Addr::UNSPECIFIED.into(), port: 0 }),

@@ -144,7 +144,7 @@ fn is_fd_call(x: &Extraction<'_>) -> bool {
 }
 
 fn of_fd(x: &Extraction<'_>, emit: &mut dyn FnMut(Value<'_>)) {
-    if let Some(fd) = x.context.fd() {
+    if let Some(fd) = x.fd() {
         emit(Value::Text(&fd.name));
     }
 }

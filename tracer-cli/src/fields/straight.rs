@@ -93,6 +93,29 @@ pub fn thread_value(name: &str) -> Option<ThreadValue> {
     })
 }
 
+/// What the value of a field follows from: all events of a thread have the same one, if any, until that changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follows {
+    /// What is known of the thread ([`Thread::told`]).
+    Thread,
+    /// Its memory ([`Thread::vm_size`], [`Thread::vm_rss`]).
+    Memory,
+    /// Which threads there are ([`State::lives`](crate::state::State::lives)); the event with which a thread ends is
+    /// one of its own.
+    Threads,
+}
+
+/// What a field without argument follows from, when it is one of these.
+pub fn follows(name: &str) -> Option<Follows> {
+    Some(match name {
+        "proc.args" | "proc.cmdline" | "proc.exe" | "proc.exeline" | "proc.exepath" | "proc.name"
+        | "proc.pid" | "thread.tid" => Follows::Thread,
+        "thread.vmrss" | "thread.vmrss.b" | "thread.vmsize" | "thread.vmsize.b" => Follows::Memory,
+        "proc.nthreads" => Follows::Threads,
+        _ => return None,
+    })
+}
+
 fn of_thread(x: &Extraction<'_>, write: impl FnOnce(&Thread)) -> bool {
     x.context.thread().map(write).is_some()
 }

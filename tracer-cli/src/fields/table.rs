@@ -4,7 +4,8 @@
 use super::value::Value;
 use crate::schema::{EventType, ParamFormat, ParamType};
 use crate::state::Context;
-use std::cell::Cell;
+use crate::state::fd::FdInfo;
+use std::cell::{Cell, OnceCell};
 
 /// Groups of fields as listed by `-l`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +95,8 @@ pub struct Extraction<'a> {
     pub context: Context<'a>,
     pub options: &'a ExtractOptions,
     scratch: Cell<Vec<u8>>,
+    /// Many fields ask for it, and finding it takes a walk over thread, process and table.
+    fd: OnceCell<Option<&'a FdInfo>>,
 }
 
 /// Choices of the command line that change values.
@@ -139,7 +142,13 @@ pub enum BufferMode {
 
 impl<'a> Extraction<'a> {
     pub fn new(context: Context<'a>, options: &'a ExtractOptions, scratch: Vec<u8>) -> Self {
-        Self { context, options, scratch: Cell::new(scratch) }
+        Self { context, options, scratch: Cell::new(scratch), fd: OnceCell::new() }
+    }
+
+    /// [`Context::fd`], looked for once.
+    #[inline]
+    pub fn fd(&self) -> Option<&'a FdInfo> {
+        *self.fd.get_or_init(|| self.context.fd())
     }
 
     /// Gives the scratch memory back for the next event.

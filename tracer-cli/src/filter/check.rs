@@ -133,7 +133,7 @@ pub(super) fn meaning(check: &ast::Check) -> Result<Meaning, FilterError> {
         }
         Right::Operand(other) => Rule::Pair(op, other_side(&left, op, check.op_span, other)?),
     };
-    let check = ValueCheck { operand: left.operand, mode, rule };
+    let check = ValueCheck { operand: left.operand, mode, rule, kinds: None }.with_kinds();
     Ok(decided_by_type(check))
 }
 

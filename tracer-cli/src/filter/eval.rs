@@ -8,6 +8,7 @@ use super::compare::{Test, pair};
 use super::event_set::EventSet;
 use super::transform::{Operand, Values};
 use crate::fields::{Extraction, Value};
+use crate::state::fd::FdKind;
 
 /// Jump target: the event matches.
 pub(super) const ACCEPT: u32 = u32::MAX;
@@ -40,6 +41,8 @@ pub(super) struct ValueCheck {
     pub operand: Operand,
     pub mode: Mode,
     pub rule: Rule,
+    /// Of a check of `fd.type`: a bit for each kind of fd whose word it accepts.
+    pub kinds: Option<u32>,
 }
 
 /// How many of the values must satisfy the rule.
@@ -121,6 +124,9 @@ impl Question {
 
 impl ValueCheck {
     fn answer(&self, from: &Extraction<'_>, scratch: &mut Scratch) -> bool {
+        if let Some(kinds) = self.kinds {
+            return from.fd().is_some_and(|fd| kinds & 1 << fd.kind as u32 != 0);
+        }
         let Scratch { left, right, text, tallies } = scratch;
         match &self.rule {
             Rule::Constant(test) => {
@@ -156,6 +162,18 @@ impl ValueCheck {
                 tally.verdict(self.mode)
             }
         }
+    }
+
+    /// The kinds of fds that a check of `fd.type` accepts: the word of each is compared here, once.
+    pub(super) fn with_kinds(mut self) -> Self {
+        let is_kind = matches!(&self.operand, Operand::Field(field) if field.field.name == "fd.type");
+        let accepts = |kind: FdKind| self.answer_for(Value::Text(kind.word()?.as_bytes()));
+        // A kind without a word is no value, and that is a no.
+        let bit = |kind: &FdKind| u32::from(accepts(*kind) == Some(true)) << *kind as u32;
+        if is_kind && !matches!(self.rule, Rule::Pair(..)) {
+            self.kinds = Some(FdKind::ALL.iter().map(bit).fold(0, |all, bit| all | bit));
+        }
+        self
     }
 
     /// The answer for a field that has exactly this value, where that can be told without an event.

@@ -86,8 +86,8 @@ impl Filter {
     /// Whether the event matches.
     #[inline]
     pub fn matches(&mut self, context: Context<'_>, options: &ExtractOptions) -> bool {
-        if let Some(answer) = self.answer_by_type(context.event) {
-            return answer;
+        if let Some(decided) = self.decided_by_kind(context.event) {
+            return decided;
         }
         let from = Extraction::new(context, options, std::mem::take(&mut self.text));
         let matches = eval::run(&self.steps, &from, &mut self.scratch);
@@ -95,20 +95,22 @@ impl Filter {
         matches
     }
 
+    /// What [`Filter::matches`] says, where the kind of the event decides it.
+    #[inline]
+    pub fn decided_by_kind(&self, event: &Event<'_>) -> Option<bool> {
+        if self.certain.contains(event) {
+            return Some(true);
+        }
+        (!self.events.contains(event)).then_some(false)
+    }
+
     /// As [`Filter::matches`], for a caller that extracts other fields of the event as well.
     #[inline]
     pub fn matches_in(&mut self, from: &Extraction<'_>) -> bool {
-        match self.answer_by_type(from.context.event) {
-            Some(answer) => answer,
+        match self.decided_by_kind(from.context.event) {
+            Some(decided) => decided,
             None => eval::run(&self.steps, from, &mut self.scratch),
         }
-    }
-
-    /// Whether the event matches, where its type tells.
-    #[inline]
-    fn answer_by_type(&self, event: &Event<'_>) -> Option<bool> {
-        let may_match = self.events.contains(event);
-        (!may_match || self.certain.contains(event)).then_some(may_match)
     }
 
     /// The text it was made of.

@@ -114,6 +114,7 @@ impl Amendment {
 impl AmendedThread {
     fn apply(self, state: &mut State) {
         let Self { mut thread, container } = self;
+        state.lives = state.changes.next();
         thread.place = match container {
             None => Place::Host,
             Some((kind, id)) => Place::In(state.containers.meet(kind, &id)),

@@ -124,6 +124,31 @@ impl FdInfo {
 }
 
 impl FdKind {
+    /// Each kind, in the order of their numbers.
+    pub const ALL: [FdKind; 21] = [
+        FdKind::Unknown,
+        FdKind::File,
+        FdKind::Directory,
+        FdKind::Ipv4,
+        FdKind::Ipv6,
+        FdKind::Ipv4Server,
+        FdKind::Ipv6Server,
+        FdKind::Fifo,
+        FdKind::Unix,
+        FdKind::Event,
+        FdKind::Unsupported,
+        FdKind::Signal,
+        FdKind::Eventpoll,
+        FdKind::Inotify,
+        FdKind::Timer,
+        FdKind::Netlink,
+        FdKind::Bpf,
+        FdKind::Userfault,
+        FdKind::IoUring,
+        FdKind::Memfd,
+        FdKind::Pidfd,
+    ];
+
     /// The letter users see in `<f>` (`fd.typechar`).
     pub const fn letter(self) -> char {
         match self {

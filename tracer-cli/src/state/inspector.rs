@@ -224,6 +224,16 @@ impl Inspector {
         }
     }
 
+    /// Whether [`Inspector::pass_by`] will do for an event, after which the thread shows what it did before.
+    #[inline]
+    pub fn is_passable(&self, event: &Event<'_>) -> bool {
+        let plan = self.plan(event.ty);
+        self.amendment.is_none()
+            && self.clock.first_ts.is_some()
+            && plan.glance != Glance::Everything
+            && (plan.bind != Bind::Always || self.state.find(event.tid).is_some())
+    }
+
     /// As [`Inspector::apply`], for an event that nobody looks at, without finding out what it is about. Says `false`
     /// when that will not do: then nothing has happened.
     #[inline]
@@ -421,7 +431,7 @@ impl Inspector {
 #[inline]
 fn thread_for<'a>(state: &'a mut State, key: ThreadKey, plan: &Plan) -> Option<&'a mut Thread> {
     match plan.counts_time || matches!(plan.action, Action::Own(_)) {
-        true => state.thread_mut(key),
+        true => state.thread_in_use(key),
         false => state.thread_at_work(key),
     }
 }

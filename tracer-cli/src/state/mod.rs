@@ -47,6 +47,8 @@ pub struct State {
     free: Vec<u32>,
     /// For [`Thread::changed`].
     changes: Changes,
+    /// The number of the last change of which threads there are.
+    lives: u64,
     by_tid: FxHashMap<i64, u32>,
     recent: Recent,
     /// The thread of an event that no thread made.
@@ -139,6 +141,15 @@ impl State {
     pub fn thread_mut(&mut self, key: ThreadKey) -> Option<&mut Thread> {
         let thread = self.threads.get_mut(key.0 as usize)?.as_deref_mut()?;
         thread.changed = self.changes.next();
+        thread.told = thread.changed;
+        Some(thread)
+    }
+
+    /// To note what a thread uses of CPUs and memory.
+    #[inline]
+    fn thread_in_use(&mut self, key: ThreadKey) -> Option<&mut Thread> {
+        let thread = self.threads.get_mut(key.0 as usize)?.as_deref_mut()?;
+        thread.changed = self.changes.next();
         Some(thread)
     }
 
@@ -146,6 +157,12 @@ impl State {
     #[inline]
     pub fn changed(&self) -> u64 {
         self.changes.last()
+    }
+
+    /// Another number after each thread that is added, ends or goes.
+    #[inline]
+    pub fn lives(&self) -> u64 {
+        self.lives
     }
 
     /// To note that a thread makes an event ([`Thread::last`] and the like), which is no change.
@@ -223,6 +240,8 @@ impl State {
             thread.place = self.place_of(&thread);
         }
         thread.changed = self.changes.next();
+        thread.told = thread.changed;
+        self.lives = thread.changed;
         let tid = thread.tid;
         let lives = u32::from(!thread.flags.contains(thread::ThreadFlags::DEAD));
         if thread.is_main() {
@@ -253,7 +272,7 @@ impl State {
     pub fn remove(&mut self, tid: i64) -> Option<Box<Thread>> {
         let index = self.by_tid.remove(&tid)?;
         self.free.push(index);
-        self.changes.next();
+        self.lives = self.changes.next();
         let thread = self.threads.get_mut(index as usize)?.take()?;
         let lives = u32::from(!thread.flags.contains(thread::ThreadFlags::DEAD));
         if thread.is_main() {
@@ -274,6 +293,7 @@ impl State {
             return;
         }
         thread.flags |= thread::ThreadFlags::DEAD;
+        self.lives = self.changes.next();
         let process = self.process_key(key);
         if let Some(main) = self.thread_mut(process) {
             main.live_threads = main.live_threads.saturating_sub(1);
@@ -321,6 +341,7 @@ impl State {
         let Some(mut thread) = self.threads.get_mut(key.0 as usize).and_then(Option::take) else { return };
         thread.place = self.place_of(&thread);
         thread.changed = self.changes.next();
+        thread.told = thread.changed;
         if let Some(slot) = self.threads.get_mut(key.0 as usize) {
             *slot = Some(thread);
         }

@@ -74,6 +74,8 @@ pub struct Thread {
     pub last_access: u64,
     /// Another number after each change of what is known of it, which no other thread has or had.
     pub changed: u64,
+    /// As [`Thread::changed`], but for what it uses of CPUs and memory.
+    pub told: u64,
     pub last: LastEvent,
     pub cpu_use: CpuUse,
     /// ns of CPU time over all switch events seen (`thread.totexectime`).
@@ -189,6 +191,7 @@ impl Thread {
             adoptions: 0,
             last_access: 0,
             changed: 0,
+            told: 0,
             enter: EnterParams::default(),
         }
     }

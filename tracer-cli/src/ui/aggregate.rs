@@ -4,12 +4,14 @@
 //! group these rows once more by another column (threads by process): the folded values are then folded again.
 
 use super::cell::Cell;
+use super::glances::{BITS, Columns, Glances};
 use super::spread::Spread;
+use super::standing::Lately;
 use super::view::{Aggregation, Kind, View, at_depth};
-use crate::fields::{self, Class, ExtractOptions, Extraction, FieldRef, Value};
-use crate::filter::events_with;
-use crate::schema::{EventType, ParamType, tables};
-use crate::state::Context;
+use crate::event::Event;
+use crate::fields::{self, Class, Extraction, FieldRef, Value};
+use crate::schema::{EventType, ParamType, TypeSet};
+use crate::state::thread::Thread;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -55,7 +57,8 @@ pub struct Layout {
     pub drill_child_only: bool,
     /// The shown column that sorts at first.
     pub sorting: usize,
-    use_defaults: bool,
+    /// What an event lacks counts as zero; otherwise it is left out.
+    pub use_defaults: bool,
     keeps_rows: bool,
     shows_idle: bool,
     pub kind: Kind,
@@ -239,35 +242,19 @@ pub struct Sample {
     pub events: u64,
 }
 
-/// Which columns have to be looked at for an event.
-#[derive(Debug, Clone, Copy)]
-struct Glance(u64);
-
-impl Glance {
-    /// Columns beyond those that have a bit are always looked at.
-    #[inline]
-    fn has(self, column: usize) -> bool {
-        column >= 64 || self.0 & (1 << column) != 0
-    }
+/// A row that is being filled.
+struct Gathered {
+    folds: Vec<Fold>,
+    /// The columns that no other value changes.
+    done: Columns,
 }
 
-/// The columns that can have a value, by the type of an event. What another one adds is nothing: the zero that stands for
-/// it is in a row from the start.
-struct Glances(Vec<Glance>);
-
-impl Glances {
-    fn of(layout: &Layout) -> Self {
-        let sets: Vec<_> = layout.columns.iter().map(|column| events_with(&column.field)).collect();
-        let glance = |ty| {
-            let can = sets.iter().take(64).enumerate().filter(|(_, set)| set.contains_type(ty));
-            Glance(can.fold(0, |bits, (at, _)| bits | 1 << at))
-        };
-        Self((0..tables::EVENTS.len() as u16).map(|code| glance(EventType(code))).collect())
-    }
-
-    #[inline]
-    fn at(&self, ty: EventType) -> Glance {
-        self.0.get(usize::from(ty.0)).copied().unwrap_or(Glance(u64::MAX))
+impl Gathered {
+    fn new(folds: Vec<Fold>, layout: &Layout) -> Self {
+        let columns = folds.iter().zip(&layout.columns).take(BITS).enumerate();
+        let done = columns.filter(|(_, (fold, column))| fold.is_final(column.fold));
+        let done = done.fold(0, |bits, (at, _)| bits | 1 << at);
+        Self { folds, done }
     }
 }
 
@@ -277,7 +264,9 @@ pub struct Table {
     glances: Glances,
     /// Places of rows by the bytes of their keys.
     places: FxHashMap<Box<[u8]>, usize>,
-    rows: Vec<Vec<Fold>>,
+    rows: Vec<Gathered>,
+    /// The rows of the threads seen lately.
+    lately: Lately,
     /// The key of the last row and its place: events come in runs.
     last: (Vec<u8>, usize),
     /// Numbers of an event until it is known that none is missing.
@@ -296,6 +285,7 @@ impl Table {
             layout,
             places: FxHashMap::default(),
             rows: Vec::new(),
+            lately: Lately::new(),
             last: (Vec::new(), usize::MAX),
             values: Vec::new(),
             list: VecDeque::new(),
@@ -311,31 +301,38 @@ impl Table {
     }
 
     /// Takes an event that passed the filter.
-    pub fn add(&mut self, context: Context<'_>, options: &ExtractOptions, scratch: &mut Vec<u8>) {
+    #[inline]
+    pub fn add(&mut self, from: &Extraction<'_>) {
         self.events += 1;
-        self.last_ts = context.event.ts;
-        self.fold(context, options, scratch, true);
+        self.last_ts = from.context.event.ts;
+        match self.layout.keys.is_empty() {
+            true => self.list_from(from),
+            false => self.row_from(from, true),
+        }
+    }
+
+    /// The types of events that may change nothing in the table but what follows from the thread.
+    pub fn quiet_types(&self) -> TypeSet {
+        TypeSet::of(|ty| self.glances.is_quiet(ty))
+    }
+
+    /// Takes an event of one of those types that passed the filter, if it changes nothing; `lives` is what
+    /// [`State::lives`](crate::state::State::lives) says.
+    #[inline]
+    pub fn add_quiet(&mut self, event: &Event<'_>, thread: &Thread, lives: u64) -> bool {
+        let changes_nothing = self.lately.find(thread).is_some_and(|known| known.is_same(thread, lives));
+        if changes_nothing {
+            self.events += 1;
+            self.last_ts = event.ts;
+        }
+        changes_nothing
     }
 
     /// Takes what is known of a thread that may have done nothing, so that it has a row.
-    pub fn add_thread(&mut self, context: Context<'_>, options: &ExtractOptions, scratch: &mut Vec<u8>) {
-        self.fold(context, options, scratch, false);
-    }
-
-    fn fold(
-        &mut self,
-        context: Context<'_>,
-        options: &ExtractOptions,
-        scratch: &mut Vec<u8>,
-        is_event: bool,
-    ) {
-        let from = Extraction::new(context, options, std::mem::take(scratch));
+    pub fn add_thread(&mut self, from: &Extraction<'_>) {
         if !self.layout.keys.is_empty() {
-            self.row_from(&from, is_event);
-        } else if is_event {
-            self.list_from(&from);
+            self.row_from(from, false);
         }
-        *scratch = from.into_scratch();
     }
 
     /// Encodes the key of an event's row. `false`: it belongs to none.
@@ -375,25 +372,56 @@ impl Table {
     }
 
     fn row_from(&mut self, from: &Extraction<'_>, is_event: bool) {
-        if !self.find_key(from, is_event) {
-            return;
-        }
-        let Some(place) = self.find_row() else { return self.new_row(from, is_event) };
+        let (event, lives) = (from.context.event, from.context.state.lives());
+        let thread = match self.glances.of_threads && is_event {
+            true => from.context.thread().filter(|thread| thread.tid == event.tid),
+            false => None,
+        };
+        // With the event that ends it, a thread still counts.
+        let ends = matches!(event.ty, EventType::PROCEXIT_E | EventType::PROCEXIT_1_E);
+        let thread = thread.filter(|_| !ends);
+        let known = thread.and_then(|thread| self.lately.find(thread).zip(Some(thread)));
+        let (place, same) = match known {
+            Some((known, thread)) => (known.row, self.glances.same(known, thread, lives)),
+            None => {
+                if !self.find_key(from, is_event) {
+                    return;
+                }
+                let Some(place) = self.find_row() else { return self.new_row(from, is_event) };
+                (place, 0)
+            }
+        };
         if !self.layout.use_defaults {
             return self.fold_complete(place, from, is_event);
         }
         let Some(row) = self.rows.get_mut(place) else { return };
-        let glance = self.glances.at(from.context.event.ty);
-        for (at, (fold, column)) in row.iter_mut().zip(&self.layout.columns).enumerate() {
-            if fold.is_final(column.fold) || !glance.has(at) || !column.has_value(is_event) {
-                continue;
-            }
-            if column.fold == Aggregation::Max && fold.keeps(&column.field, from) {
+        let mut left = self.glances.at(event.ty) & !row.done & !same;
+        let mut beyond = BITS..self.layout.columns.len();
+        loop {
+            let at = match left {
+                0 => match beyond.next() {
+                    Some(at) => at,
+                    None => break,
+                },
+                left => left.trailing_zeros() as usize,
+            };
+            left &= left.wrapping_sub(1);
+            let Some((fold, column)) = row.folds.get_mut(at).zip(self.layout.columns.get(at)) else { break };
+            if !column.has_value(is_event)
+                || (column.fold == Aggregation::Max && fold.keeps(&column.field, from))
+            {
                 continue;
             }
             if let Some((value, found)) = extract(&column.field, from, true) {
                 fold.take(value, u64::from(found), column.fold);
+                if at < BITS && fold.is_final(column.fold) {
+                    row.done |= 1 << at;
+                }
             }
+        }
+        if let Some(thread) = thread {
+            let is_settled = self.glances.first & !row.done == 0;
+            self.lately.note(thread, lives, place, is_settled);
         }
     }
 
@@ -406,7 +434,7 @@ impl Table {
         }
         let mut values = self.values.drain(..);
         let Some(row) = self.rows.get_mut(place) else { return };
-        for (fold, column) in row.iter_mut().zip(&self.layout.columns) {
+        for (fold, column) in row.folds.iter_mut().zip(&self.layout.columns) {
             let is_text = column.field.ty == ParamType::Charbuf;
             let value = if is_text { None } else { values.next() };
             let keeps = || column.fold == Aggregation::Max && fold.keeps(&column.field, from);
@@ -437,7 +465,7 @@ impl Table {
             row.push(Fold::first(value, u64::from(found), column.fold));
         }
         self.places.insert(self.key.as_slice().into(), self.rows.len());
-        self.rows.push(row);
+        self.rows.push(Gathered::new(row, &self.layout));
     }
 
     fn list_from(&mut self, from: &Extraction<'_>) {
@@ -457,7 +485,7 @@ impl Table {
     pub fn sample(&self, span: Duration) -> Sample {
         let rows = match (self.layout.keys.as_slice(), self.layout.group) {
             ([], _) => self.list.iter().cloned().collect(),
-            (_, None) => self.rows.iter().map(|row| self.finish(row, span)).collect(),
+            (_, None) => self.rows.iter().map(|row| self.finish(&row.folds, span)).collect(),
             ([key, ..], Some(group)) => self.grouped(*key, group, span),
         };
         Sample { rows, overflow: self.overflow, span, last_ts: self.last_ts, events: self.events }
@@ -465,7 +493,7 @@ impl Table {
 
     fn grouped(&self, key: usize, group: usize, span: Duration) -> Vec<Row> {
         let mut groups: BTreeMap<&Cell, Vec<Fold>> = BTreeMap::new();
-        let mut rows: Vec<&[Fold]> = self.rows.iter().map(Vec::as_slice).collect();
+        let mut rows: Vec<&[Fold]> = self.rows.iter().map(|row| row.folds.as_slice()).collect();
         // What is not folded is that of the smallest key: of a process, what its first thread has.
         rows.sort_unstable_by_key(|row| row.get(key).map(|fold| &fold.value));
         for row in rows {
@@ -504,6 +532,7 @@ impl Table {
     pub fn clear(&mut self) {
         self.rows.clear();
         self.places.clear();
+        self.lately.clear();
         self.last.1 = usize::MAX;
         self.list.clear();
         self.overflow = 0;

@@ -7,12 +7,13 @@ use super::span::Activity;
 use super::spectrogram::RANGES;
 use super::watch::{Bell, Order, Reading, Recording, Report, Request, Subject, copy};
 use crate::event::{Event, EventBits};
-use crate::fields::ExtractOptions;
-use crate::filter::Filter;
+use crate::fields::{ExtractOptions, Extraction, Field, FieldFlags};
+use crate::filter::{Filter, Gate};
 use crate::scap::Contents;
 use crate::schema::{Category, EventType, TypeSet};
 use crate::sink::{Sink, Unshown};
 use crate::state::containers::Container;
+use crate::state::thread::Thread;
 use crate::state::{Binding, Context, State};
 use crate::window::Window;
 use std::io;
@@ -48,6 +49,8 @@ pub(super) struct Gatherer {
     number: u64,
     gathering: Gathering,
     filter: Option<Filter>,
+    /// What the filter asks of the thread alone.
+    gate: Option<Gate>,
     interval: Duration,
     every_interval: bool,
     window: Option<Window>,
@@ -82,6 +85,7 @@ impl Gatherer {
             number: 0,
             gathering: Gathering::Lines(LineMaker::nothing()),
             filter: None,
+            gate: None,
             interval: Duration::from_secs(2),
             every_interval: false,
             window: None,
@@ -180,6 +184,7 @@ impl Gatherer {
 
     fn take(&mut self, order: Order) {
         self.number = order.number;
+        self.gate = order.filter.as_ref().and_then(Filter::gate);
         self.filter = order.filter;
         self.interval = order.interval;
         self.every_interval = order.every_interval || self.is_live;
@@ -255,26 +260,22 @@ impl Gatherer {
                 self.end_sample(context.state, self.end_ts);
             }
         }
-        // Notes of recorders are nothing that happened, but for those on the CPU time of a known thread. Live, the begin
-        // of a call is there for the time it takes only: a call counts once.
-        let is_note = match context.event.ty {
-            EventType::PROCINFO_E => context.thread().is_none(),
-            _ => context.event.info().category == Category::Internal,
-        };
+        // Live, the begin of a call is there for the time it takes only: a call counts once.
         let is_begin = context.event.ty.is_enter() && context.event.ty != EventType::PROCINFO_E;
-        if is_note || (self.is_live && is_begin) {
+        if is_note(context.event, context.thread()) || (self.is_live && is_begin) {
             return;
         }
-        if self.filter.as_mut().is_some_and(|filter| !filter.matches(*context, &self.options)) {
-            return;
+        // What the filter found out the columns need not find again.
+        let from = Extraction::new(*context, &self.options, std::mem::take(&mut self.scratch));
+        let passes = self.filter.as_mut().is_none_or(|filter| filter.matches_in(&from));
+        if passes && let Gathering::Table(table) = &mut self.gathering {
+            table.add(&from);
         }
-        match &mut self.gathering {
-            Gathering::Table(table) => table.add(*context, &self.options, &mut self.scratch),
-            Gathering::Lines(maker) => {
-                maker.add(*context, &mut self.scratch);
-                if !self.is_live && maker.waiting() >= LINES_AT_ONCE {
-                    self.hand_over_lines();
-                }
+        self.scratch = from.into_scratch();
+        if passes && let Gathering::Lines(maker) = &mut self.gathering {
+            maker.add(*context, &mut self.scratch);
+            if !self.is_live && maker.waiting() >= LINES_AT_ONCE {
+                self.hand_over_lines();
             }
         }
     }
@@ -419,8 +420,19 @@ fn add_threads(
         let binding = Binding { thread: state.find(thread.tid), ..Binding::default() };
         let context = Context { event: &event, state, binding: &binding };
         if filter.as_mut().is_none_or(|filter| filter.matches(context, options)) {
-            table.add_thread(context, options, scratch);
+            let from = Extraction::new(context, options, std::mem::take(scratch));
+            table.add_thread(&from);
+            *scratch = from.into_scratch();
         }
+    }
+}
+
+/// Notes of recorders are nothing that happened, but for those on the CPU time of a known thread.
+#[inline]
+fn is_note(event: &Event<'_>, thread: Option<&Thread>) -> bool {
+    match event.ty {
+        EventType::PROCINFO_E => thread.is_none(),
+        _ => event.info().category == Category::Internal,
     }
 }
 
@@ -455,6 +467,58 @@ impl Sink for Gatherer {
         } else {
             self.note(event.ts);
         }
+    }
+
+    /// Of a capture, whatever a table is filled from.
+    fn counted(&self) -> TypeSet {
+        let counts = matches!(self.gathering, Gathering::Table(_)) && !self.is_live && !self.every_interval;
+        TypeSet::of(|_| counts)
+    }
+
+    #[inline]
+    fn count(&mut self, context: &Context<'_>) {
+        self.see(context);
+    }
+
+    /// Of a capture, if a column or the filter does. What lines show is in the events.
+    fn sees_usage(&self) -> bool {
+        let reads = |field: &Field| field.flags.contains(FieldFlags::USAGE);
+        let of_filter = self.filter.iter().flat_map(Filter::fields).any(|field| reads(field));
+        let of_table = match &self.gathering {
+            Gathering::Table(table) => table.layout().columns.iter().any(|column| reads(column.field.field)),
+            Gathering::Lines(_) => true,
+        };
+        self.is_live || of_filter || of_table
+    }
+
+    /// Of a capture, what the table can tell from the thread, and what threads the filter refuses.
+    fn glanced(&self) -> TypeSet {
+        if self.is_live || self.every_interval {
+            return TypeSet::default();
+        }
+        let quiet = match &self.gathering {
+            Gathering::Table(table) => table.quiet_types(),
+            Gathering::Lines(_) => TypeSet::default(),
+        };
+        TypeSet::of(|ty| self.gate.is_some() || quiet.contains(ty))
+    }
+
+    #[inline]
+    fn glance(&mut self, event: &Event<'_>, thread: Option<&Thread>, lives: u64) -> bool {
+        let decided = self.filter.as_ref().map_or(Some(true), |filter| filter.decided_by_kind(event));
+        let is_refused =
+            decided == Some(false) || self.gate.as_ref().is_some_and(|gate| !gate.admits(thread));
+        let is_over = is_refused
+            || (decided.is_some()
+                && !is_note(event, thread)
+                && match (&mut self.gathering, thread) {
+                    (Gathering::Table(table), Some(thread)) => table.add_quiet(event, thread, lives),
+                    _ => false,
+                });
+        if is_over {
+            self.note(event.ts);
+        }
+        is_over
     }
 
     fn wants_state(&self, ts: u64) -> bool {

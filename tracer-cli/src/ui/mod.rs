@@ -16,6 +16,7 @@ pub mod event_loop;
 mod export;
 mod foot;
 mod gather;
+mod glances;
 mod keys;
 pub mod lines;
 mod meaning;
@@ -33,6 +34,7 @@ mod slider;
 mod span;
 mod spectrogram;
 mod spread;
+mod standing;
 mod table_screen;
 mod terminal;
 #[cfg(test)]

@@ -388,6 +388,8 @@ proptest! {
             let expected = naive(&tree, &Extraction::new(context, &options, Vec::new()));
             let found = filter.matches(context, &options);
             prop_assert_eq!(found, expected, "{} on {:?}", text, context.event);
+            let decided = filter.decided_by_kind(context.event);
+            prop_assert!(decided.is_none_or(|yes| yes == expected), "{} on {:?}", text, context.event);
             if found {
                 prop_assert!(filter.event_types().contains(context.event), "{} on {:?}", text, context.event);
                 let info = context.event.info();

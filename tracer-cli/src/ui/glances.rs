@@ -1,0 +1,79 @@
+//! Which columns of a table an event can change, known before it comes.
+
+use super::aggregate::{Column, Layout};
+use super::standing::Standing;
+use super::view::Aggregation;
+use crate::fields::{Follows, follows};
+use crate::filter::events_with;
+use crate::schema::{EventType, tables};
+use crate::state::thread::Thread;
+
+/// Columns of a table, a bit for each. Those beyond the bits are always looked at.
+pub type Columns = u64;
+
+/// Columns that have a bit.
+pub const BITS: usize = Columns::BITS as usize;
+
+/// Which columns have to be looked at for an event.
+pub struct Glances {
+    /// Those that can have a value, by the type of the event. What another one adds is nothing: the zero that stands
+    /// for it is in a row from the start.
+    by_type: Vec<Columns>,
+    /// Those that do not change as long as what they follow from is as it was.
+    standing: [(Follows, Columns); 3],
+    /// Those that keep the first value.
+    pub first: Columns,
+    /// Rows are of threads or processes, and events that change none of their values can be told.
+    pub of_threads: bool,
+}
+
+impl Glances {
+    pub fn of(layout: &Layout) -> Self {
+        let bits = |is: &dyn Fn(&Column) -> bool| {
+            let those = layout.columns.iter().take(BITS).enumerate().filter(|(_, column)| is(column));
+            those.fold(0, |bits, (at, _)| bits | 1 << at)
+        };
+        let follows = |column: &Column| match column.field.arg {
+            None => follows(column.field.field.name),
+            Some(_) => None,
+        };
+        let first = |column: &Column| column.fold == Aggregation::None;
+        let repeats = |column: &Column| matches!(column.fold, Aggregation::Min | Aggregation::Max);
+        let sets: Vec<_> = layout.columns.iter().map(|column| events_with(&column.field)).collect();
+        let glance = |ty| {
+            let can = sets.iter().take(BITS).enumerate().filter(|(_, set)| set.contains_type(ty));
+            can.fold(0, |bits, (at, _)| bits | 1 << at)
+        };
+        let key = match layout.keys.as_slice() {
+            [key] => layout.columns.get(*key),
+            _ => None,
+        };
+        Self {
+            by_type: (0..tables::EVENTS.len() as u16).map(|code| glance(EventType(code))).collect(),
+            standing: [Follows::Thread, Follows::Memory, Follows::Threads]
+                .map(|what| (what, bits(&|column| repeats(column) && follows(column) == Some(what)))),
+            first: bits(&first),
+            of_threads: key.and_then(follows) == Some(Follows::Thread)
+                && layout.use_defaults
+                && layout.columns.len() <= BITS,
+        }
+    }
+
+    #[inline]
+    pub fn at(&self, ty: EventType) -> Columns {
+        self.by_type.get(usize::from(ty.0)).copied().unwrap_or(Columns::MAX)
+    }
+
+    /// Whether events of this type change nothing but what follows from the thread.
+    pub fn is_quiet(&self, ty: EventType) -> bool {
+        let standing = self.standing.iter().fold(0, |all, (_, columns)| all | columns);
+        self.of_threads && self.at(ty) & !standing & !self.first == 0
+    }
+
+    /// The columns that are as they were.
+    #[inline]
+    pub fn same(&self, known: &Standing, thread: &Thread, lives: u64) -> Columns {
+        let same = self.standing.iter().filter(|(follows, _)| known.holds(*follows, thread, lives));
+        same.fold(0, |all, (_, columns)| all | columns)
+    }
+}
