@@ -17,6 +17,7 @@ mod export;
 mod foot;
 mod gather;
 mod glances;
+mod keyboard;
 mod keys;
 pub mod lines;
 mod meaning;

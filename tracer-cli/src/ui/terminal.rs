@@ -2,6 +2,7 @@
 
 use super::app::{App, Effect};
 use super::event_loop::EventLoop;
+use super::keyboard::Keyboard;
 use super::sixteen::Sixteen;
 use super::theme::{Depth, Theme};
 use super::watch::Watch;
@@ -9,21 +10,14 @@ use crossterm::cursor::Show;
 use crossterm::event::{self, DisableMouseCapture, EnableMouseCapture};
 use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
-use std::fs::File;
-use std::io::{self, IsTerminal, Stdout, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io::{self, Stdout, Write};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
-
-/// Longest wait for a key while nothing else happens, ms: how late a report may be seen.
-const TICK: u8 = 20;
 
 /// The process was stopped and goes on: the shell has used the terminal meanwhile.
 static CONTINUED: AtomicBool = AtomicBool::new(false);
@@ -34,13 +28,14 @@ static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 static STOPS: AtomicBool = AtomicBool::new(false);
 
 /// The screen while it is ours. Dropping it gives it back.
-struct Ours {
+struct Ours<'a> {
+    keyboard: &'a Keyboard,
     /// What a request to stop does otherwise.
     when_stopped: SigAction,
 }
 
-impl Ours {
-    fn take() -> io::Result<Self> {
+impl<'a> Ours<'a> {
+    fn take(keyboard: &'a Keyboard) -> io::Result<Self> {
         static HOOK: Once = Once::new();
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
@@ -56,15 +51,17 @@ impl Ours {
             }));
         });
         enable_raw_mode()?;
-        let ours = Ours { when_stopped: on_signal(Signal::SIGTSTP, stops)? };
+        let ours = Ours { keyboard, when_stopped: on_signal(Signal::SIGTSTP, stops)? };
+        keyboard.take()?;
         execute!(io::stdout(), EnterAlternateScreen, EnableMouseCapture)?;
         Ok(ours)
     }
 }
 
-impl Drop for Ours {
+impl Drop for Ours<'_> {
     fn drop(&mut self) {
         give_back();
+        self.keyboard.give_back();
         restore(Signal::SIGTSTP, &self.when_stopped);
     }
 }
@@ -100,39 +97,6 @@ fn restore(signal: Signal, before: &SigAction) {
     let _ = unsafe { sigaction(signal, before) };
 }
 
-/// The terminal that keys come from.
-enum Keyboard {
-    Stdin(io::Stdin),
-    Terminal(File),
-}
-
-impl Keyboard {
-    fn open() -> io::Result<Self> {
-        let stdin = io::stdin();
-        if stdin.is_terminal() { Ok(Self::Stdin(stdin)) } else { File::open("/dev/tty").map(Self::Terminal) }
-    }
-
-    fn fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Stdin(stdin) => stdin.as_fd(),
-            Self::Terminal(file) => file.as_fd(),
-        }
-    }
-
-    /// Waits until something was typed or the time is over. `false`: the terminal is gone. crossterm would read the
-    /// end of it for ever.
-    fn wait(&self) -> io::Result<bool> {
-        let mut fds = [PollFd::new(self.fd(), PollFlags::POLLIN)];
-        match poll(&mut fds, PollTimeout::from(TICK)) {
-            // The size of the terminal changes with a signal, too.
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(e) => return Err(e.into()),
-        }
-        let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
-        Ok(!fds.iter().any(|fd| fd.revents().is_some_and(|found| found.intersects(gone))))
-    }
-}
-
 /// Runs until the user quits or `stop` becomes true.
 ///
 /// # Errors
@@ -140,7 +104,7 @@ impl Keyboard {
 pub fn run(app: &mut App, watch: &Watch, theme: Theme, stop: &AtomicBool) -> io::Result<()> {
     on_signal(Signal::SIGCONT, continued)?;
     let keyboard = Keyboard::open()?;
-    let mut ours = Some(Ours::take()?);
+    let mut ours = Some(Ours::take(&keyboard)?);
     let terminal =
         Terminal::new(CrosstermBackend::new(Sixteen::new(io::stdout(), theme.depth == Depth::Sixteen)))?;
     let mut events = EventLoop::new(app, watch, terminal, theme);
@@ -160,7 +124,7 @@ pub fn run(app: &mut App, watch: &Watch, theme: Theme, stop: &AtomicBool) -> io:
                 Effect::Run { command, wait } => {
                     drop(ours.take());
                     let outcome = run_command(&command, wait);
-                    ours = Some(Ours::take()?);
+                    ours = Some(Ours::take(&keyboard)?);
                     events.redraw()?;
                     if let Err(e) = outcome {
                         events.app.message = Some(format!("{command}: {e}"));
@@ -177,7 +141,7 @@ pub fn run(app: &mut App, watch: &Watch, theme: Theme, stop: &AtomicBool) -> io:
         if CONTINUED.swap(false, Ordering::Relaxed) {
             // Also after a stop that was not asked for here: the mode of the terminal is the shell's.
             drop(ours.take());
-            ours = Some(Ours::take()?);
+            ours = Some(Ours::take(&keyboard)?);
             events.redraw()?;
         }
     }
@@ -205,8 +169,10 @@ fn run_command(command: &str, wait: bool) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::fs::File;
     use std::io::Read;
-    use std::os::fd::{FromRawFd, OwnedFd};
+    use std::os::fd::{AsFd, FromRawFd, OwnedFd};
     use std::process::Stdio;
     use std::time::Instant;
 
@@ -261,14 +227,16 @@ mod tests {
     #[test]
     #[ignore = "panics; run by another test in a terminal"]
     fn the_screen_panics() {
-        let _ours = Ours::take().unwrap();
+        let keyboard = Keyboard::open().unwrap();
+        let _ours = Ours::take(&keyboard).unwrap();
         panic!("on purpose");
     }
 
     #[test]
     #[ignore = "panics; run by another test in a terminal"]
     fn another_thread_panics() {
-        let ours = Ours::take().unwrap();
+        let keyboard = Keyboard::open().unwrap();
+        let ours = Ours::take(&keyboard).unwrap();
         assert!(std::thread::spawn(|| panic!("on purpose")).join().is_err());
         execute!(io::stdout(), crossterm::style::Print("still here")).unwrap();
         drop(ours);
