@@ -343,8 +343,9 @@ pub(super) fn items(list: &[u8]) -> impl Iterator<Item = &[u8]> {
 pub(super) fn write_joined(out: &mut Vec<u8>, list: &[u8]) {
     let begin = out.len();
     out.extend_from_slice(list.strip_suffix(b"\0").unwrap_or(list));
-    for byte in out.iter_mut().skip(begin).filter(|byte| **byte == 0) {
-        *byte = b' ';
+    // Many bytes at once, which a search for the zeros would not be.
+    for byte in out.get_mut(begin..).unwrap_or_default() {
+        *byte = if *byte == 0 { b' ' } else { *byte };
     }
 }
 

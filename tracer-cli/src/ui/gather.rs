@@ -20,7 +20,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
 const SECOND: u64 = 1_000_000_000;
@@ -156,17 +156,12 @@ impl Gatherer {
 
     /// Handles what the screen asked for. `false`: it is gone.
     fn hear(&mut self) -> bool {
-        self.bell.silence();
-        loop {
-            match self.requests.try_recv() {
-                Ok(request) => self.handle(request),
-                Err(TryRecvError::Disconnected) => {
-                    self.gone.store(true, Ordering::Relaxed);
-                    return false;
-                }
-                Err(TryRecvError::Empty) => return true,
-            }
+        let (taken, is_there) = self.bell.answer(&self.requests);
+        taken.into_iter().for_each(|request| self.handle(request));
+        if !is_there {
+            self.gone.store(true, Ordering::Relaxed);
         }
+        is_there
     }
 
     fn handle(&mut self, request: Request) {

@@ -7,7 +7,7 @@
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::unistd::{dup, dup2_stdin};
+use nix::unistd::dup2_stdin;
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -36,7 +36,7 @@ impl Openings {
             .read(true)
             .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
             .open("/proc/self/fd/0")?;
-        Ok(Self { found: dup(stdin)?, eager })
+        Ok(Self { found: stdin.as_fd().try_clone_to_owned()?, eager })
     }
 }
 

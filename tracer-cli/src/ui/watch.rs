@@ -22,7 +22,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -127,8 +127,8 @@ pub enum From {
 #[derive(Clone, Default)]
 pub(super) struct Bell {
     rings: Arc<AtomicBool>,
-    /// Held while a request is put into the channel and the bell is rung, and while it is silenced: it never rings for
-    /// what was taken already.
+    /// Held while a request is put into the channel and the bell is rung, and while it is silenced and the channel is
+    /// emptied: it never rings for what was taken already, which would end the reading that was asked for.
     order: Arc<Mutex<()>>,
 }
 
@@ -139,10 +139,18 @@ impl Bell {
         self.rings.store(true, Ordering::Relaxed);
     }
 
-    /// Call it before the channel is emptied.
-    pub fn silence(&self) {
+    /// Silences it and empties the channel. The second is `false` when the screen is gone.
+    pub fn answer(&self, requests: &Receiver<Request>) -> (Vec<Request>, bool) {
         let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
         self.rings.store(false, Ordering::Relaxed);
+        let mut taken = Vec::new();
+        loop {
+            match requests.try_recv() {
+                Ok(request) => taken.push(request),
+                Err(TryRecvError::Disconnected) => return (taken, false),
+                Err(TryRecvError::Empty) => return (taken, true),
+            }
+        }
     }
 
     #[inline]
@@ -321,5 +329,27 @@ pub(super) fn copy(
     if let Err(e) = spawned {
         let (name, reports) = said;
         let _ = reports.try_send(Report::Recorded { events: 0, name, outcome: Some(Err(e.to_string())) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bell_never_rings_for_what_was_taken() {
+        let (bell, (requests, incoming)) = (Bell::default(), std::sync::mpsc::channel());
+        let ringing = bell.clone();
+        let screen = std::thread::spawn(move || {
+            (0..20_000).for_each(|_| ringing.ring(|| drop(requests.send(Request::StopReading))));
+        });
+        let mut is_there = true;
+        while is_there {
+            is_there = bell.answer(&incoming).1;
+            if bell.rings() {
+                assert!(!bell.answer(&incoming).0.is_empty());
+            }
+        }
+        screen.join().unwrap();
     }
 }
