@@ -103,6 +103,8 @@ struct Unseen {
     counted: TypeSet,
     /// At these the sink may look no longer than a glance.
     glanced: TypeSet,
+    /// The sink has said that it does not want some types, and is told how many of them there are.
+    is_told: bool,
     /// Types of which some are moved past.
     skimmed: TypeSet,
 }
@@ -194,7 +196,7 @@ impl Pipeline {
         let is_all_shown = rules.filter.is_none() && rules.display_filter.is_none() && self.summary.is_none();
         let counted = if is_all_shown { sink.counted() } else { TypeSet::default() };
         let refuses = rules.filter.as_ref().filter(|_| !sees_refused);
-        let events = refuses.map(|filter| filter.event_types().clone());
+        let events = refuses.map(Filter::event_types).filter(|events| !events.is_all()).cloned();
         let gate = refuses.and_then(Filter::gate);
         let may_end = rules.window.is_some()
             || rules.max_time.is_some()
@@ -204,7 +206,7 @@ impl Pipeline {
         let is_unseen = |ty| gate.is_some() || is_generic(ty) || types.contains(ty);
         let is_taken = |ty| counted.contains(ty) || glanced.contains(ty);
         let skimmed = TypeSet::of(|ty| !may_end && (is_unseen(ty) || is_taken(ty)));
-        Unseen { types, skimmed, events, gate, counted, glanced }
+        Unseen { types, is_told: unwanted != TypeSet::default(), skimmed, events, gate, counted, glanced }
     }
 
     /// Moves past events that nobody looks at, up to one at which there is more to do; `number` counts them. What one
@@ -234,45 +236,63 @@ impl Pipeline {
                 return false;
             }
             let is_refused = unseen.contains(event);
-            let is_glanced = !is_refused && unseen.glanced.contains(event.ty) && {
+            let mut key = None;
+            if !is_refused {
+                // The event before may have been the last of the thread.
                 inspector.settle();
-                let (thread, lives) = (inspector.state.by_tid(event.tid), inspector.state.lives());
-                inspector.is_passable(event) && sink.glance(event, thread, lives)
-            };
-            if !is_refused && !is_glanced && unseen.counted.contains(event.ty) {
-                let binding = inspector.apply(event, look_up.as_mut());
-                *number += 1;
-                self.totals.count(event);
-                self.totals.passed += 1;
-                let event = Event { num: *number, ..*event };
-                sink.count(&Context { event: &event, state: &inspector.state, binding: &binding });
-                return true;
+                key = inspector.state.find(event.tid);
+                let thread = key.and_then(|key| inspector.state.thread(key));
+                let is_glanced = unseen.glanced.contains(event.ty)
+                    && inspector.is_passable(event)
+                    && sink.glance(event, thread, inspector.state.lives());
+                if !is_glanced && unseen.counted.contains(event.ty) {
+                    let binding = inspector.apply(event, look_up.as_mut());
+                    *number += 1;
+                    self.totals.count(event);
+                    self.totals.passed += 1;
+                    let event = Event { num: *number, ..*event };
+                    sink.count(&Context { event: &event, state: &inspector.state, binding: &binding });
+                    return true;
+                }
+                if !is_glanced && unseen.admits(thread) {
+                    return false;
+                }
             }
-            if !is_refused && !is_glanced && unseen.admits(inspector.state.by_tid(event.tid)) {
-                return false;
-            }
-            let binding = match inspector.pass_by(event) {
-                true => None,
-                false => Some(inspector.apply(event, look_up.as_mut())),
-            };
             *number += 1;
+            if !inspector.pass_by(event, key) {
+                let unseen = (!is_refused).then_some(unseen);
+                delivered = self.apply_refused(event, *number, unseen, inspector, look_up, sink);
+            }
             self.totals.count(event);
-            if unseen.types.contains(event.ty) {
+            if unseen.is_told && unseen.types.contains(event.ty) {
                 sink.pass_over(event);
             }
             // Without a filter nothing is moved past but what passes.
             self.totals.passed += u64::from(is_passed);
-            if let Some(binding) = binding
-                && !is_refused
-                && unseen.admits(binding.thread.and_then(|key| inspector.state.thread(key)))
-            {
-                let event = Event { num: *number, ..*event };
-                let context = Context { event: &event, state: &inspector.state, binding: &binding };
-                delivered = Some(self.deliver(&context, sink));
-            }
             true
         });
         delivered.unwrap_or(Ok(()))
+    }
+
+    /// Applies an event that nobody looks at. With `unseen` that is so only as long as its thread stays the same: otherwise
+    /// it is delivered, and what came of that is returned.
+    #[inline(never)]
+    fn apply_refused(
+        &mut self,
+        event: &Event<'_>,
+        num: u64,
+        unseen: Option<&Unseen>,
+        inspector: &mut Inspector,
+        look_up: &mut LookUp,
+        sink: &mut dyn Sink,
+    ) -> Option<io::Result<()>> {
+        let binding = inspector.apply(event, look_up.as_mut());
+        if !unseen?.admits(binding.thread.and_then(|key| inspector.state.thread(key))) {
+            return None;
+        }
+        let event = Event { num, ..*event };
+        let context = Context { event: &event, state: &inspector.state, binding: &binding };
+        Some(self.deliver(&context, sink))
     }
 
     /// Hands an event to the sink as far as it is to be shown.

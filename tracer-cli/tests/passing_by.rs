@@ -191,6 +191,17 @@ fn what_is_shown_does_not_depend_on_what_is_passed_by() {
 }
 
 #[test]
+fn what_comes_after_the_end_of_a_thread_is_of_none() {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/captures/bencer_example0_nginx-e3a0456.scap.gz");
+    let filter = Filter::compile("evt.type=switch and not proc.name exists").map_err(|e| e.to_string());
+    let rules = Rules { filter: Some(filter.unwrap()), ..Rules::default() };
+    let [got, expected] = shown(&path, &rules, "%evt.num %thread.tid", TypeSet::default());
+    assert_eq!(got, expected);
+    assert!(!got.0.is_empty());
+}
+
+#[test]
 fn nor_on_what_a_sink_does_not_want() {
     let without_usage = without_usage();
     let sets: [fn(EventType) -> bool; 3] = [

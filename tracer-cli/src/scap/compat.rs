@@ -57,10 +57,11 @@ fn rewrite<'a>(event: &Event<'a>, hides_call: bool) -> Rewritten<'a> {
     params
 }
 
-/// Whether events of a type have values for the sake of older readers that are no text.
+/// Whether an event may not say which system call it is of, for the sake of older readers; `params` are its parameters,
+/// one behind the other.
 #[inline]
-pub(super) fn is_for_old(ty: EventType) -> bool {
-    matches!(ty, EventType::GENERIC_E | EventType::GENERIC_X)
+pub(super) fn hides_call(ty: EventType, params: &[u8]) -> bool {
+    matches!(ty, EventType::GENERIC_E | EventType::GENERIC_X) && params.starts_with(UNKNOWN_CALL)
 }
 
 /// Gives the parameters of an event that was read their own values again.

@@ -49,6 +49,8 @@ pub(super) struct Parsed {
     pub unreadable: u32,
     /// Some parameter may have a value for the sake of [older readers](compat::restore).
     pub is_for_old: bool,
+    /// Lengths of parameters have four bytes.
+    wide: bool,
     /// Parameters that are wanted: at most those of the schema.
     count: u8,
     /// Where the lengths of the parameters begin in the body.
@@ -165,26 +167,27 @@ impl Parsed {
             }
         };
         let lens = start + header_len;
+        let data = lens + count * width;
         Ok(Some(Self {
-            is_for_old: compat::is_for_old(ty) || lengths.has_no_text,
+            is_for_old: lengths.has_no_text || compat::hides_call(ty, body.get(data..).unwrap_or_default()),
             ts,
             tid,
             cpu: u16::from_le_bytes(*cpu),
             ty,
             bits,
             unreadable,
+            wide,
             count: count.min(params).min(MAX_PARAMS) as u8,
             // A few dozen bytes, and at most the length of the block.
             lens: lens as u8,
-            data: (lens + count * width) as u32,
+            data: data as u32,
         }))
     }
 
     /// The parameters in the body.
     #[inline]
     pub fn params<'a>(&self, body: &'a [u8]) -> Params<'a> {
-        let Self { data, lens, count, .. } = *self;
-        let wide = SHAPES.get(usize::from(self.ty.0)).is_some_and(|shape| shape.wide);
+        let Self { data, lens, count, wide, .. } = *self;
         Packed { bytes: body, data, lens, count, wide }.into()
     }
 }

@@ -119,7 +119,7 @@ pub(super) fn l4(code: u8) -> L4 {
 fn name(body: &mut Body<'_>) -> Result<BString, Fault> {
     let name = body.text("name of an fd")?;
     // Names of abstract sockets and garbage behind short ones end at the first NUL.
-    Ok(name.split(|b| *b == 0).next().unwrap_or_default().into())
+    Ok(name.get(..memchr::memchr(0, name).unwrap_or(name.len())).unwrap_or_default().into())
 }
 
 /// Local and remote end; which one is the server is found out when all fds are known.

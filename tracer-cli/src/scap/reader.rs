@@ -543,10 +543,8 @@ impl Source for CaptureSource {
             if !types.contains(parsed.ty) {
                 return false;
             }
-            let event = event(&parsed, body(block, len as usize));
             // Its parameters may have to be restored.
-            let is_for_old = parsed.is_for_old && (!compat::is_for_old(parsed.ty) || event.u64(0) == Some(0));
-            if is_for_old || !see(&event) {
+            if parsed.is_for_old || !see(&event(&parsed, body(block, len as usize))) {
                 return false;
             }
             counts.late += u64::from(parsed.ts < *last_ts);

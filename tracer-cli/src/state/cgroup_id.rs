@@ -191,12 +191,12 @@ pub fn short_id(full: &[u8]) -> &[u8] {
 ///
 /// `own_pid_namespace` says whether the process has other ids inside than the host sees.
 pub fn container_id_of(cgroups: &[u8], own_pid_namespace: bool) -> Option<Found> {
-    let mut before: &[u8] = b"/";
+    let mut before: &[u8] = b"";
     for group in cgroups.split(|b| *b == 0) {
         let Some(start) = memchr::memchr(b'/', group) else { continue };
         let path = group.get(start..).unwrap_or_default();
-        // Mostly all subsystems have the same path.
-        if path == before {
+        // Mostly all subsystems have the same path, or the topmost one.
+        if path == b"/" || path == before {
             continue;
         }
         before = path;
