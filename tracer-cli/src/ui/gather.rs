@@ -30,7 +30,7 @@ const PROGRESS: Duration = Duration::from_millis(300);
 const LINES_AT_ONCE: usize = 4096;
 
 enum Gathering {
-    Table(Table),
+    Table(Box<Table>),
     Lines(LineMaker),
 }
 
@@ -185,7 +185,7 @@ impl Gatherer {
         self.every_interval = order.every_interval || self.is_live;
         self.window = order.window;
         self.gathering = match order.subject {
-            Subject::Table(layout) => Gathering::Table(Table::new(layout)),
+            Subject::Table(layout) => Gathering::Table(Box::new(Table::new(layout))),
             Subject::Lines(maker) => Gathering::Lines(maker),
         };
         self.begin_ts = self.reading.last_ts;
