@@ -12,9 +12,18 @@ use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crossterm::event::{self, Event};
 
 /// Longest wait for a key while nothing else happens, ms: how late a report may be seen.
 const TICK: u8 = 20;
+
+/// How long one look for keys may take when the terminal is gone.
+const CAUGHT: Duration = Duration::from_millis(500);
+/// Counts the beginnings and ends of looks for keys: odd during one.
+static LOOKS: AtomicU64 = AtomicU64::new(0);
 
 /// Where keys are typed.
 pub enum Keyboard {
@@ -82,19 +91,83 @@ impl Keyboard {
         }
     }
 
-    /// Waits until something was typed or the time is over. `false`: the terminal is gone. crossterm would read the
-    /// end of it for ever.
+    /// Waits until something was typed or the time is over. `false`: the terminal is gone.
     ///
     /// # Errors
     /// The system refuses.
     pub fn wait(&self) -> io::Result<bool> {
-        let mut fds = [PollFd::new(self.fd(), PollFlags::POLLIN)];
-        match poll(&mut fds, PollTimeout::from(TICK)) {
-            // The size of the terminal changes with a signal, too.
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(e) => return Err(e.into()),
+        Ok(!is_gone(self.fd(), PollFlags::POLLIN, TICK.into())?)
+    }
+
+    /// What was typed, if anything was.
+    ///
+    /// # Errors
+    /// The terminal cannot be read.
+    pub fn typed(&self) -> io::Result<Option<Event>> {
+        LOOKS.fetch_add(1, Ordering::Relaxed);
+        let typed = event::poll(Duration::ZERO).and_then(|any| any.then(event::read).transpose());
+        LOOKS.fetch_add(1, Ordering::Relaxed);
+        typed
+    }
+
+    /// From now on the program ends if the terminal goes away during a look for keys: who looks would read the end of it
+    /// for ever.
+    ///
+    /// # Errors
+    /// The system refuses a thread or an opening.
+    pub fn guard(&self) -> io::Result<()> {
+        let terminal = self.fd().try_clone_to_owned()?;
+        let guard = move || {
+            if end_of(&terminal, &LOOKS).is_ok() {
+                std::process::exit(0);
+            }
+        };
+        std::thread::Builder::new().name("terminal".into()).spawn(guard)?;
+        Ok(())
+    }
+}
+
+/// Returns when the terminal is gone and a look for keys does not end.
+fn end_of(terminal: &OwnedFd, looks: &AtomicU64) -> io::Result<()> {
+    while !is_gone(terminal.as_fd(), PollFlags::empty(), 1000u16.into())? {}
+    loop {
+        let before = looks.load(Ordering::Relaxed);
+        std::thread::sleep(CAUGHT);
+        if before % 2 == 1 && looks.load(Ordering::Relaxed) == before {
+            return Ok(());
         }
-        let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
-        Ok(!fds.iter().any(|fd| fd.revents().is_some_and(|found| found.intersects(gone))))
+    }
+}
+
+/// Waits for `what` until the time is over, or tells that the terminal is gone.
+fn is_gone(terminal: BorrowedFd<'_>, what: PollFlags, longest: PollTimeout) -> io::Result<bool> {
+    let mut fds = [PollFd::new(terminal, what)];
+    match poll(&mut fds, longest) {
+        // The size of the terminal changes with a signal, too.
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(e) => return Err(e.into()),
+    }
+    let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
+    Ok(fds.iter().any(|fd| fd.revents().is_some_and(|found| found.intersects(gone))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::terminal::tests::new_terminal;
+    use super::*;
+
+    #[test]
+    fn a_look_for_keys_that_does_not_end_is_noticed_when_the_terminal_is_gone() {
+        let (ours, theirs) = new_terminal();
+        let (whole, caught) = (AtomicU64::new(2), AtomicU64::new(3));
+        std::thread::scope(|scope| {
+            let of_whole = scope.spawn(|| end_of(&theirs, &whole));
+            let of_caught = scope.spawn(|| end_of(&theirs, &caught));
+            drop(ours);
+            of_caught.join().unwrap().unwrap();
+            assert!(!of_whole.is_finished());
+            whole.store(3, Ordering::Relaxed);
+            of_whole.join().unwrap().unwrap();
+        });
     }
 }

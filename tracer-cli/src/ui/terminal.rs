@@ -7,7 +7,7 @@ use super::sixteen::Sixteen;
 use super::theme::{Depth, Theme};
 use super::watch::Watch;
 use crossterm::cursor::Show;
-use crossterm::event::{self, DisableMouseCapture, EnableMouseCapture};
+use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
 use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
@@ -17,7 +17,6 @@ use std::io::{self, Stdout, Write};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
-use std::time::Duration;
 
 /// The process was stopped and goes on: the shell has used the terminal meanwhile.
 static CONTINUED: AtomicBool = AtomicBool::new(false);
@@ -104,6 +103,7 @@ fn restore(signal: Signal, before: &SigAction) {
 pub fn run(app: &mut App, watch: &Watch, theme: Theme, stop: &AtomicBool) -> io::Result<()> {
     on_signal(Signal::SIGCONT, continued)?;
     let keyboard = Keyboard::open()?;
+    keyboard.guard()?;
     let mut ours = Some(Ours::take(&keyboard)?);
     let terminal =
         Terminal::new(CrosstermBackend::new(Sixteen::new(io::stdout(), theme.depth == Depth::Sixteen)))?;
@@ -114,8 +114,8 @@ pub fn run(app: &mut App, watch: &Watch, theme: Theme, stop: &AtomicBool) -> io:
             return Ok(());
         }
         // All that was typed is handled before the next picture.
-        while event::poll(Duration::ZERO)? {
-            events.input(event::read()?);
+        while let Some(typed) = keyboard.typed()? {
+            events.input(typed);
         }
         for effect in events.take_effects() {
             match effect {
@@ -167,19 +167,19 @@ fn run_command(command: &str, wait: bool) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use std::fs::File;
     use std::io::Read;
     use std::os::fd::{AsFd, FromRawFd, OwnedFd};
     use std::process::Stdio;
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     const LEFT: &str = "\x1b[?1049l";
 
     /// Both ends of a new terminal: ours, and that of a program.
-    fn new_terminal() -> (File, OwnedFd) {
+    pub fn new_terminal() -> (File, OwnedFd) {
         let (mut ours, mut theirs) = (-1, -1);
         let none = std::ptr::null_mut();
         // SAFETY: the descriptors are written to living integers; the other pointers may be null.
