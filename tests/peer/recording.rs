@@ -384,7 +384,8 @@ fn flight_recorder_live() -> Result<Completion> {
     ensure!(output.code == 0, "{}", output.stderr);
     for round in 0..3 {
         let lines = tracer(&scratch.path().join(format!("dump{round}")), &[])?;
-        ensure!(!lines.is_empty(), "dump {round} is empty");
+        // The first may have been asked for before there was an event.
+        ensure!(round == 0 || !lines.is_empty(), "dump {round} is empty");
     }
     Ok(Completion::Completed)
 }

@@ -333,9 +333,10 @@ impl CaptureWriter {
         Ok(is_regular)
     }
 
-    /// Begins the next segment in memory, after what was asked for was written.
+    /// Begins the next segment in memory, after what was asked for was written. What is asked for before there is
+    /// anything to write waits.
     fn open_segment(&mut self, ts: u64) -> io::Result<()> {
-        if self.is_dump_due(ts) {
+        if self.file.is_some() && self.is_dump_due(ts) {
             self.dump(ts)?;
         } else {
             self.end_section(ts);
