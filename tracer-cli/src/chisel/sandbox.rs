@@ -161,31 +161,46 @@ impl Sandbox {
     }
 }
 
-/// Runs a file that only describes something, such as a view, and gives the table that it returns
-/// or, when it returns nothing, the one that it assigns to the global `global`. Tables whose keys
-/// are 1, 2, 3 … become arrays, an empty table an empty array; text that is not UTF-8 gets
-/// replacement characters. Modules that the file requires are those of `catalog`.
-///
-/// # Errors
-/// As [`Sandbox::run`], and files that give no table or one with a function in it.
-pub fn table_of(
-    name: &str,
-    source: &[u8],
-    global: &str,
-    catalog: &Rc<Catalog>,
-) -> Result<serde_json::Value, ChiselError> {
-    let sandbox = Sandbox::new(name, Limits::default(), false, &Rc::new(RefCell::new(Console::none())))?;
-    modules::open(&sandbox.lua, &sandbox.lua.globals(), catalog)
-        .map_err(|e| ChiselError::from_lua(name, "setup", &e))?;
-    let table = match sandbox.run(source)?.into_iter().next() {
-        Some(Value::Table(table)) => table,
-        _ => sandbox
-            .lua
-            .globals()
-            .raw_get::<Table>(global)
-            .map_err(|_| ChiselError::new(name, format!("gives no table {global}")))?,
-    };
-    to_json(&Value::Table(table), 0).map_err(|what| ChiselError::new(name, format!("{global}: {what}")))
+/// A place for files that only describe something, such as views.
+pub struct Descriptions(Sandbox);
+
+impl Descriptions {
+    /// A place for files that may require the modules of `catalog`.
+    ///
+    /// # Errors
+    /// As [`Sandbox::new`].
+    pub fn new(catalog: &Rc<Catalog>) -> Result<Self, ChiselError> {
+        const NAME: &str = "views";
+        let console = Rc::new(RefCell::new(Console::none()));
+        let sandbox = Sandbox::new(NAME, Limits::default(), false, &console)?;
+        modules::open(&sandbox.lua, &sandbox.lua.globals(), catalog)
+            .map_err(|e| ChiselError::from_lua(NAME, "setup", &e))?;
+        Ok(Self(sandbox))
+    }
+
+    /// Runs a file and gives the table that it returns or, when it returns nothing, the one that it assigns to the
+    /// global `global`. Tables whose keys are 1, 2, 3 … become arrays, an empty table an empty array; text that is not
+    /// UTF-8 gets replacement characters. Other globals that the file assigns are there for the next one.
+    ///
+    /// # Errors
+    /// As [`Sandbox::run`], and files that give no table or one with a function in it.
+    pub fn table(
+        &mut self,
+        name: &str,
+        source: &[u8],
+        global: &str,
+    ) -> Result<serde_json::Value, ChiselError> {
+        let Self(sandbox) = self;
+        name.clone_into(&mut sandbox.name);
+        let globals = sandbox.lua.globals();
+        let none = || ChiselError::new(name, format!("gives no table {global}"));
+        globals.raw_set(global, Value::Nil).map_err(|_| none())?;
+        let table = match sandbox.run(source)?.into_iter().next() {
+            Some(Value::Table(table)) => table,
+            _ => globals.raw_get::<Table>(global).map_err(|_| none())?,
+        };
+        to_json(&Value::Table(table), 0).map_err(|what| ChiselError::new(name, format!("{global}: {what}")))
+    }
 }
 
 fn to_json(value: &Value, depth: usize) -> Result<serde_json::Value, String> {
@@ -241,15 +256,25 @@ mod tests {
         sandbox.run(source.as_bytes()).unwrap_err().to_string()
     }
 
+    fn table_of(source: &[u8]) -> Result<serde_json::Value, ChiselError> {
+        Descriptions::new(&Rc::default())?.table("v", source, "view_info")
+    }
+
     #[test]
     fn tables_come_out() {
         let source = b"view_info = { id = 'x', tags = {'a', 'b'}, columns = {{ name = 'N', size = 12, key = true }}, no = {} }";
         let expected = json!({"id": "x", "tags": ["a", "b"], "columns": [{"name": "N", "size": 12, "key": true}], "no": []});
-        assert_eq!(table_of("v", source, "view_info", &Rc::default()).unwrap(), expected);
-        assert_eq!(
-            table_of("v", b"return { a = 1.5 }", "view_info", &Rc::default()).unwrap(),
-            json!({"a": 1.5})
-        );
+        assert_eq!(table_of(source).unwrap(), expected);
+        assert_eq!(table_of(b"return { a = 1.5 }").unwrap(), json!({"a": 1.5}));
+    }
+
+    #[test]
+    fn a_description_is_not_that_of_the_file_before() {
+        let mut descriptions = Descriptions::new(&Rc::default()).unwrap();
+        let mut table = |source: &[u8]| descriptions.table("v", source, "view_info");
+        assert_eq!(table(b"view_info = { a = 1 }").unwrap(), json!({"a": 1}));
+        assert!(table(b"").unwrap_err().to_string().contains("gives no table view_info"));
+        assert_eq!(table(b"view_info = { a = 2 }").unwrap(), json!({"a": 2}));
     }
 
     #[test]
@@ -261,8 +286,7 @@ mod tests {
             ("view_info = {} view_info.x = view_info", "tables within tables without end"),
             ("view_info = {", "unexpected symbol"),
         ] {
-            let error =
-                table_of("v", source.as_bytes(), "view_info", &Rc::default()).unwrap_err().to_string();
+            let error = table_of(source.as_bytes()).unwrap_err().to_string();
             assert!(
                 error.starts_with("chisel v: ") && (error.contains(why) || why == "unexpected symbol"),
                 "{source}: {error}"

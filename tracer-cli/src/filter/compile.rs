@@ -167,6 +167,9 @@ impl Question {
 
 impl ValueCheck {
     fn cost(&self) -> u32 {
+        if self.kinds.is_some() {
+            return 2;
+        }
         let one = |test: &Test| match test {
             Test::Contains(_) | Test::Icontains(_) | Test::TextIn(_) | Test::PathPrefix(_) => 3,
             Test::Glob(_) | Test::Iglob(_) => 5,

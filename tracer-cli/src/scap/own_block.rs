@@ -19,6 +19,8 @@
 //! * Texts (3): tid i64, then name, first argument, path of the program, current directory and root directory, arguments, environment and control
 //!   groups (u16 length each), of threads that have longer ones than the standard lists may have.
 //! * Switches (4): time of the last switch on each CPU u64, 0 where none is known.
+//! * CPU use (5): tid i64; user and system time of its life, and of the last second, as in [`CpuUse`], u64 each. Of threads
+//!   that were reported to have used any.
 
 use super::body::Body;
 use super::damage::Fault;
@@ -32,7 +34,7 @@ use crate::event::{Event, EventBits};
 use crate::schema::EventType;
 use crate::state::State;
 use crate::state::fd::{Endpoint, FdInfo, FdKind, Role, Socket};
-use crate::state::thread::{LastEvent, Thread, ThreadFlags};
+use crate::state::thread::{CpuUse, LastEvent, Thread, ThreadFlags};
 use std::net::IpAddr;
 
 /// Code of the block. Codes with the highest bit are for private use.
@@ -43,6 +45,7 @@ const THREAD: u8 = 1;
 const FD: u8 = 2;
 const TEXTS: u8 = 3;
 const SWITCHES: u8 = 4;
+const CPU_USE: u8 = 5;
 const NO_TYPE: u16 = u16::MAX;
 
 /// Flags that the standard list has.
@@ -92,7 +95,8 @@ pub(super) fn append<E>(
     let mut left = threads
         .iter()
         .filter(|thread| {
-            all || thread_needs(thread) || texts_need(thread) || thread.fds.iter().any(|fd| fd_needs(&fd))
+            let has_fds = || thread.fds.iter().any(|fd| fd_needs(&fd));
+            all || thread_needs(thread) || has_used_cpu(thread) || texts_need(thread) || has_fds()
         })
         .peekable();
     while left.peek().is_some() {
@@ -103,6 +107,9 @@ pub(super) fn append<E>(
             && let Some(thread) = left.next()
         {
             put_thread(out, thread);
+            if has_used_cpu(thread) {
+                put_cpu_use(out, thread);
+            }
             if texts_need(thread) {
                 put_texts(out, thread, redaction);
             }
@@ -126,6 +133,10 @@ fn thread_needs(thread: &Thread) -> bool {
         || thread.last.ty.is_some()
         || thread.exec_time != 0
         || thread.last_switch_ts != 0
+}
+
+fn has_used_cpu(thread: &Thread) -> bool {
+    thread.cpu_use.user != 0 || thread.cpu_use.system != 0
 }
 
 fn texts_need(thread: &Thread) -> bool {
@@ -168,6 +179,17 @@ fn put_thread(out: &mut Vec<u8>, thread: &Thread) {
     out.push(count as u8);
     for i in 0..count {
         put_text(out, thread.enter.param(i).unwrap_or_default(), u16::MAX);
+    }
+    end_entry(out, entry);
+}
+
+fn put_cpu_use(out: &mut Vec<u8>, thread: &Thread) {
+    let CpuUse { user, system, user_delta, system_delta } = thread.cpu_use;
+    let entry = begin_entry(out);
+    out.push(CPU_USE);
+    put_i64(out, thread.tid);
+    for ticks in [user, system, user_delta, system_delta] {
+        put_u64(out, ticks);
     }
     end_entry(out, entry);
 }
@@ -245,6 +267,7 @@ pub(super) fn read(body: &mut Body<'_>, state: &mut State) -> Result<(), Fault> 
         match entry.u8("kind of an entry")? {
             THREAD => read_thread(&mut entry, state)?,
             TEXTS => read_texts(&mut entry, state)?,
+            CPU_USE => read_cpu_use(&mut entry, state)?,
             SWITCHES => {
                 state.switches.clear();
                 while entry.left() >= 8 && state.switches.len() <= usize::from(u16::MAX) {
@@ -311,6 +334,16 @@ fn read_thread(body: &mut Body<'_>, state: &mut State) -> Result<(), Fault> {
     }
     if flags.contains(ThreadFlags::DEAD) {
         state.mark_dead(key);
+    }
+    Ok(())
+}
+
+fn read_cpu_use(body: &mut Body<'_>, state: &mut State) -> Result<(), Fault> {
+    let tid = body.i64("tid")?;
+    let mut ticks = || body.u64("CPU time");
+    let cpu_use = CpuUse { user: ticks()?, system: ticks()?, user_delta: ticks()?, system_delta: ticks()? };
+    if let Some(thread) = state.find(tid).and_then(|key| state.thread_mut(key)) {
+        thread.cpu_use = cpu_use;
     }
     Ok(())
 }

@@ -4,8 +4,8 @@
 //! group these rows once more by another column (threads by process): the folded values are then folded again.
 
 use super::cell::Cell;
+use super::fold::Fold;
 use super::glances::{BITS, Columns, Glances};
-use super::spread::Spread;
 use super::standing::Lately;
 use super::view::{Aggregation, Kind, View, at_depth};
 use crate::event::Event;
@@ -144,83 +144,6 @@ impl Layout {
     }
 }
 
-/// A folded value and how many values are in it.
-#[derive(Debug, Clone, Default)]
-struct Fold {
-    value: Cell,
-    count: u64,
-    /// Of all values, for percentiles.
-    spread: Option<Box<Spread>>,
-}
-
-impl Fold {
-    fn first(value: Cell, count: u64, how: Aggregation) -> Self {
-        let mut fold = Fold { value: Cell::Nothing, count: 0, spread: None };
-        fold.take(value, count, how);
-        fold
-    }
-
-    fn take(&mut self, value: Cell, count: u64, how: Aggregation) {
-        if how.percentile().is_some() && count > 0 {
-            self.spread.get_or_insert_default().add(value.as_f64() as u64);
-        }
-        let had_none = self.value == Cell::Nothing;
-        match how {
-            _ if had_none => self.value = value,
-            Aggregation::None => {
-                // What stood in for a missing value makes room for the first real one.
-                if self.count == 0 && count > 0 {
-                    self.value = value;
-                }
-            }
-            Aggregation::Sum | Aggregation::TimeAvg | Aggregation::Avg => self.value.add(&value),
-            Aggregation::Min => {
-                if count > 0 && (self.count == 0 || value < self.value) {
-                    self.value = value;
-                }
-            }
-            Aggregation::Max => {
-                if value > self.value {
-                    self.value = value;
-                }
-            }
-            Aggregation::P50 | Aggregation::P95 | Aggregation::P99 => {}
-        }
-        self.count += count;
-    }
-
-    /// Whether no other value changes it: the first one stays, and texts are not added.
-    fn is_final(&self, how: Aggregation) -> bool {
-        match how {
-            Aggregation::None => self.count > 0,
-            Aggregation::Sum | Aggregation::TimeAvg | Aggregation::Avg => matches!(self.value, Cell::Text(_)),
-            _ => false,
-        }
-    }
-
-    /// Whether the largest text so far stays the largest: found out without copying the other one.
-    fn keeps(&self, field: &FieldRef, from: &Extraction<'_>) -> bool {
-        let Cell::Text(mine) = &self.value else { return false };
-        let mut keeps = true;
-        field.extract(from, &mut |value| {
-            keeps = matches!(value, Value::Text(text) if text == mine.as_ref());
-        });
-        keeps
-    }
-
-    /// The value after the first step; sums by second are divided only when they are shown.
-    fn done(&self, how: Aggregation) -> Cell {
-        let percentile = how.percentile().zip(self.spread.as_ref());
-        if let Some(value) = percentile.and_then(|(part, spread)| spread.percentile(part)) {
-            return self.value.with_number(value);
-        }
-        match how {
-            Aggregation::Avg if self.count > 1 => self.value.divided(self.count as f64),
-            _ => self.value.clone(),
-        }
-    }
-}
-
 /// A row as it is shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
@@ -247,6 +170,8 @@ struct Gathered {
     folds: Vec<Fold>,
     /// The columns that no other value changes.
     done: Columns,
+    /// Events that are in it.
+    events: u64,
 }
 
 impl Gathered {
@@ -254,7 +179,7 @@ impl Gathered {
         let columns = folds.iter().zip(&layout.columns).take(BITS).enumerate();
         let done = columns.filter(|(_, (fold, column))| fold.is_final(column.fold));
         let done = done.fold(0, |bits, (at, _)| bits | 1 << at);
-        Self { folds, done }
+        Self { folds, done, events: 0 }
     }
 }
 
@@ -276,16 +201,24 @@ pub struct Table {
     events: u64,
     last_ts: u64,
     key: Vec<u8>,
+    /// Most rows.
+    limit: usize,
 }
 
 impl Table {
+    /// One for a part of a capture, which has room for whatever comes.
+    pub fn of_part(layout: Layout) -> Self {
+        Self { limit: usize::MAX, ..Self::new(layout) }
+    }
+
     pub fn new(layout: Layout) -> Self {
+        let glances = Glances::of(&layout);
         Self {
-            glances: Glances::of(&layout),
+            lately: Lately::new(glances.is_by_id),
+            glances,
             layout,
             places: FxHashMap::default(),
             rows: Vec::new(),
-            lately: Lately::new(),
             last: (Vec::new(), usize::MAX),
             values: Vec::new(),
             list: VecDeque::new(),
@@ -293,6 +226,7 @@ impl Table {
             events: 0,
             last_ts: 0,
             key: Vec::new(),
+            limit: MAX_ROWS,
         }
     }
 
@@ -332,6 +266,35 @@ impl Table {
     pub fn add_thread(&mut self, from: &Extraction<'_>) {
         if !self.layout.keys.is_empty() {
             self.row_from(from, false);
+        }
+    }
+
+    /// Adds what was gathered of later events.
+    pub fn merge(&mut self, other: Table) {
+        self.events += other.events;
+        self.overflow += other.overflow;
+        self.last_ts = self.last_ts.max(other.last_ts);
+        other.list.into_iter().for_each(|row| self.push(row));
+        let mut keys: Vec<(Box<[u8]>, usize)> = other.places.into_iter().collect();
+        // New rows come in the order of their first events.
+        keys.sort_unstable_by_key(|(_, place)| *place);
+        for ((key, _), row) in keys.into_iter().zip(other.rows) {
+            let is_full = self.rows.len() >= self.limit;
+            match self.places.get(&key).and_then(|place| self.rows.get_mut(*place)) {
+                Some(known) => {
+                    let columns = self.layout.columns.iter();
+                    for ((fold, other), column) in known.folds.iter_mut().zip(row.folds).zip(columns) {
+                        fold.merge(other, column.fold);
+                    }
+                    known.done |= row.done;
+                    known.events += row.events;
+                }
+                None if is_full => self.overflow += row.events,
+                None => {
+                    self.places.insert(key, self.rows.len());
+                    self.rows.push(row);
+                }
+            }
         }
     }
 
@@ -391,10 +354,11 @@ impl Table {
                 (place, 0)
             }
         };
+        let Some(row) = self.rows.get_mut(place) else { return };
+        row.events += u64::from(is_event);
         if !self.layout.use_defaults {
             return self.fold_complete(place, from, is_event);
         }
-        let Some(row) = self.rows.get_mut(place) else { return };
         let mut left = self.glances.at(event.ty) & !row.done & !same;
         let mut beyond = BITS..self.layout.columns.len();
         loop {
@@ -407,16 +371,20 @@ impl Table {
             };
             left &= left.wrapping_sub(1);
             let Some((fold, column)) = row.folds.get_mut(at).zip(self.layout.columns.get(at)) else { break };
-            if !column.has_value(is_event)
-                || (column.fold == Aggregation::Max && fold.keeps(&column.field, from))
-            {
+            if !column.has_value(is_event) {
                 continue;
             }
-            if let Some((value, found)) = extract(&column.field, from, true) {
-                fold.take(value, u64::from(found), column.fold);
-                if at < BITS && fold.is_final(column.fold) {
-                    row.done |= 1 << at;
+            let mut is_there = false;
+            column.field.extract(from, &mut |value| {
+                if !std::mem::replace(&mut is_there, true) {
+                    fold.put(&value, column.fold);
                 }
+            });
+            if !is_there {
+                fold.put_zero(column.field.ty, column.fold);
+            }
+            if at < BITS && fold.is_final(column.fold) {
+                row.done |= 1 << at;
             }
         }
         if let Some(thread) = thread {
@@ -437,8 +405,7 @@ impl Table {
         for (fold, column) in row.folds.iter_mut().zip(&self.layout.columns) {
             let is_text = column.field.ty == ParamType::Charbuf;
             let value = if is_text { None } else { values.next() };
-            let keeps = || column.fold == Aggregation::Max && fold.keeps(&column.field, from);
-            if fold.is_final(column.fold) || !column.has_value(is_event) || keeps() {
+            if fold.is_final(column.fold) || !column.has_value(is_event) {
                 continue;
             }
             let value = if is_text { extract(&column.field, from, false) } else { value };
@@ -450,7 +417,7 @@ impl Table {
 
     /// Adds a row for the key, if there is room.
     fn new_row(&mut self, from: &Extraction<'_>, is_event: bool) {
-        if self.rows.len() >= MAX_ROWS {
+        if self.rows.len() >= self.limit {
             self.overflow += 1;
             return;
         }
@@ -465,7 +432,8 @@ impl Table {
             row.push(Fold::first(value, u64::from(found), column.fold));
         }
         self.places.insert(self.key.as_slice().into(), self.rows.len());
-        self.rows.push(Gathered::new(row, &self.layout));
+        let row = Gathered::new(row, &self.layout);
+        self.rows.push(Gathered { events: u64::from(is_event), ..row });
     }
 
     fn list_from(&mut self, from: &Extraction<'_>) {
@@ -474,11 +442,16 @@ impl Table {
             let Some((value, _)) = extract(&column.field, from, self.layout.use_defaults) else { return };
             cells.push(value);
         }
-        if self.list.len() >= MAX_ROWS {
+        self.push(Row { cells });
+    }
+
+    /// Adds a row to a list; the oldest make room.
+    fn push(&mut self, row: Row) {
+        if self.list.len() >= self.limit {
             self.list.pop_front();
             self.overflow += 1;
         }
-        self.list.push_back(Row { cells });
+        self.list.push_back(row);
     }
 
     /// The rows so far, with sums by second over `span`.

@@ -232,9 +232,14 @@ impl App {
         }
     }
 
+    /// Whether a capture is being read.
+    pub(super) fn is_reading(&self) -> bool {
+        !self.settings.live && !self.progress.reading.is_over
+    }
+
     /// Stops the reading of a capture. `false`: it is over already.
     pub(super) fn stop_reading(&mut self) -> bool {
-        let is_reading = !self.settings.live && !self.progress.reading.is_over;
+        let is_reading = self.is_reading();
         if is_reading {
             self.requests.push(Request::StopReading);
         }

@@ -2,7 +2,7 @@
 
 use super::aggregate::{Layout, LayoutError};
 use super::view::{Kind, View};
-use crate::chisel::{self, sandbox};
+use crate::chisel::{self, sandbox::Descriptions};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -17,24 +17,32 @@ impl Catalog {
     pub fn load(folders: &[PathBuf]) -> (Self, Vec<String>) {
         let mut faults = Vec::new();
         let mut views: Vec<Rc<View>> = Vec::new();
+        // Nobody waits longer for the screen than for half of them.
+        let of_binary = std::thread::scope(|scope| {
+            let embedded = chisel::catalog::embedded();
+            let (some, others) = embedded.split_at(embedded.len() / 2);
+            let other = std::thread::Builder::new().spawn_scoped(scope, || of_binary(others, folders));
+            let mut all = of_binary(some, folders);
+            all.extend(match other.map(std::thread::ScopedJoinHandle::join) {
+                Ok(Ok(views)) => views,
+                _ => of_binary(others, folders),
+            });
+            all
+        });
         let modules = Rc::new(chisel::Catalog::of(folders.to_vec()));
-        let mut add =
-            |name: &str, source: &[u8], faults: &mut Vec<String>| match parse(name, source, &modules) {
+        let of_people = folders.iter().flat_map(|folder| view_files(folder)).map(|file| {
+            let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let source = std::fs::read(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+            // Each has a place of its own: nothing that one does is seen by another.
+            let mut place = Descriptions::new(&modules).map_err(|e| e.to_string())?;
+            parse(&mut place, &name, &source)
+        });
+        for view in of_people.chain(of_binary) {
+            match view {
                 Ok(view) if views.iter().any(|one| one.id == view.id) => {}
                 Ok(view) => views.push(Rc::new(view)),
                 Err(fault) => faults.push(fault),
-            };
-        for folder in folders {
-            for file in view_files(folder) {
-                let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                match std::fs::read(&file) {
-                    Ok(source) => add(&name, &source, &mut faults),
-                    Err(e) => faults.push(format!("{}: {e}", file.display())),
-                }
             }
-        }
-        for (name, source) in chisel::catalog::embedded().iter().filter(|(name, _)| name.starts_with("v_")) {
-            add(name, source, &mut faults);
         }
         views.sort_by(|a, b| a.name.cmp(&b.name));
         (Self { views }, faults)
@@ -76,8 +84,19 @@ fn is_view(path: &Path) -> bool {
     name.starts_with("v_") && name.ends_with(".lua")
 }
 
-fn parse(name: &str, source: &[u8], modules: &Rc<chisel::Catalog>) -> Result<View, String> {
-    let table = sandbox::table_of(name, source, "view_info", modules).map_err(|e| e.to_string())?;
+/// The views among these files, which may require modules from `folders`.
+fn of_binary(files: &[(&str, &[u8])], folders: &[PathBuf]) -> Vec<Result<View, String>> {
+    let modules = Rc::new(chisel::Catalog::of(folders.to_vec()));
+    let mut place = match Descriptions::new(&modules) {
+        Ok(place) => place,
+        Err(e) => return vec![Err(e.to_string())],
+    };
+    let views = files.iter().filter(|(name, _)| name.starts_with("v_"));
+    views.map(|(name, source)| parse(&mut place, name, source)).collect()
+}
+
+fn parse(place: &mut Descriptions, name: &str, source: &[u8]) -> Result<View, String> {
+    let table = place.table(name, source, "view_info").map_err(|e| e.to_string())?;
     let view: View = serde_json::from_value(table).map_err(|e| format!("view {name}: {e}"))?;
     // Unknown fields are found here, not when somebody chooses the view.
     for containers in [false, true] {
@@ -115,8 +134,10 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_view_is_said() {
-        let fault =
-            |source: &str| parse("v_mine", source.as_bytes(), &Rc::default()).map(|v| v.id).unwrap_err();
+        let fault = |source: &str| {
+            let mut place = Descriptions::new(&Rc::default()).unwrap();
+            parse(&mut place, "v_mine", source.as_bytes()).map(|view| view.id).unwrap_err()
+        };
         assert!(fault("view_info = {").contains("v_mine"));
         assert!(fault("view_info = { id = 'x', name = 'X' }").contains("columns"));
         let unknown = "view_info = { id = 'x', name = 'X', columns = {{ name = 'A', field = 'proc.nam', is_key = true }} }";

@@ -75,6 +75,35 @@ impl Cell {
         }
     }
 
+    /// Adds a value as [`Cell::add`] does, if it is of the same kind: otherwise `false`.
+    #[inline]
+    pub fn add_value(&mut self, other: &Value<'_>) -> bool {
+        match (self, other) {
+            (Cell::Int(a), Value::Int(b)) => *a = a.saturating_add(*b),
+            (Cell::Uint(a), Value::Uint(b))
+            | (Cell::Reltime(a), Value::Reltime(b))
+            | (Cell::Abstime(a), Value::Abstime(b)) => *a = a.saturating_add(*b),
+            (Cell::Double(a), Value::Double(b)) => *a += b,
+            (Cell::Text(_), Value::Text(_)) => {}
+            _ => return false,
+        }
+        true
+    }
+
+    /// Becomes the larger of both, if it can be told at a glance which that is: otherwise `false`.
+    #[inline]
+    pub fn raise(&mut self, other: &Value<'_>) -> bool {
+        match (self, other) {
+            (Cell::Int(a), Value::Int(b)) => *a = (*a).max(*b),
+            (Cell::Uint(a), Value::Uint(b))
+            | (Cell::Reltime(a), Value::Reltime(b))
+            | (Cell::Abstime(a), Value::Abstime(b)) => *a = (*a).max(*b),
+            (Cell::Text(a), Value::Text(b)) => return a.as_ref() == *b,
+            _ => return false,
+        }
+        true
+    }
+
     /// The value as a fraction, 0 for what is no number.
     pub fn as_f64(&self) -> f64 {
         match *self {
@@ -126,8 +155,8 @@ impl Ord for Cell {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Cell::Text(a), Cell::Text(b)) => {
-                let lower = |text: &[u8]| text.iter().map(u8::to_ascii_lowercase).collect::<Vec<_>>();
-                lower(a).cmp(&lower(b)).then_with(|| a.cmp(b))
+                let lower = u8::to_ascii_lowercase;
+                a.iter().map(lower).cmp(b.iter().map(lower)).then_with(|| a.cmp(b))
             }
             (Cell::Ip(a), Cell::Ip(b)) => a.cmp(b),
             (Cell::Uint(a), Cell::Uint(b))
@@ -286,6 +315,39 @@ mod tests {
             (7_800_000_000_000, "2:10:00"),
         ] {
             assert_eq!(duration(ns), shown);
+        }
+    }
+
+    #[test]
+    fn values_count_as_the_cells_of_them_do() {
+        let values = [
+            Value::Int(-3),
+            Value::Int(5),
+            Value::Uint(7),
+            Value::Uint(u64::MAX),
+            Value::Reltime(2),
+            Value::Abstime(9),
+            Value::Double(1.5),
+            Value::Text(b"b"),
+            Value::Text(b"A"),
+            Value::Port(80),
+        ];
+        for first in &values {
+            for other in &values {
+                let (before, other_cell) = (Cell::of(first), Cell::of(other));
+                let mut sum = before.clone();
+                if sum.add_value(other) {
+                    let mut slow = before.clone();
+                    slow.add(&other_cell);
+                    assert_eq!(sum, slow, "{first:?} {other:?}");
+                } else {
+                    assert_eq!(sum, before, "{first:?} {other:?}");
+                }
+                let mut largest = before.clone();
+                let is_known = largest.raise(other);
+                let expected = if is_known && other_cell > before { other_cell } else { before };
+                assert_eq!(largest, expected, "{first:?} {other:?}");
+            }
         }
     }
 

@@ -25,6 +25,8 @@ pub struct Glances {
     pub first: Columns,
     /// Rows are of threads or processes, and events that change none of their values can be told.
     pub of_threads: bool,
+    /// The rows of threads are told apart by their ids, which stay what they are.
+    pub is_by_id: bool,
 }
 
 impl Glances {
@@ -56,6 +58,9 @@ impl Glances {
             of_threads: key.and_then(follows) == Some(Follows::Thread)
                 && layout.use_defaults
                 && layout.columns.len() <= BITS,
+            is_by_id: key.is_some_and(|key| {
+                matches!(key.field.field.name, "thread.tid" | "proc.pid") && key.field.arg.is_none()
+            }),
         }
     }
 

@@ -17,9 +17,6 @@ use std::time::Duration;
 
 use crossterm::event::{self, Event};
 
-/// Longest wait for a key while nothing else happens, ms: how late a report may be seen.
-const TICK: u8 = 20;
-
 /// How long one look for keys may take when the terminal is gone.
 const CAUGHT: Duration = Duration::from_millis(500);
 /// Counts the beginnings and ends of looks for keys: odd during one.
@@ -91,12 +88,12 @@ impl Keyboard {
         }
     }
 
-    /// Waits until something was typed or the time is over. `false`: the terminal is gone.
+    /// Waits until something was typed or so many ms are over. `false`: the terminal is gone.
     ///
     /// # Errors
     /// The system refuses.
-    pub fn wait(&self) -> io::Result<bool> {
-        Ok(!is_gone(self.fd(), PollFlags::POLLIN, TICK.into())?)
+    pub fn wait(&self, longest: u8) -> io::Result<bool> {
+        Ok(!is_gone(self.fd(), PollFlags::POLLIN, longest.into())?)
     }
 
     /// What was typed, if anything was.

@@ -1,5 +1,7 @@
 //! When how much happened: the events of a capture by time, in a fixed number of slots.
 
+use std::ops::Range;
+
 /// Most slots.
 const SLOTS: usize = 512;
 /// Width of a slot at first, as a power of two of ns: a millisecond or so.
@@ -13,11 +15,13 @@ pub struct Activity {
     /// Width of a slot, as a power of two of ns.
     width: u32,
     counts: Vec<u64>,
+    /// The slot of the last event, and its times.
+    last: (usize, Range<u64>),
 }
 
 impl Default for Activity {
     fn default() -> Self {
-        Self { start: 0, width: WIDTH, counts: Vec::new() }
+        Self { start: 0, width: WIDTH, counts: Vec::new(), last: (0, 0..0) }
     }
 }
 
@@ -25,6 +29,14 @@ impl Activity {
     /// Counts an event at `ts`. One from before the first counts as the first.
     #[inline]
     pub fn add(&mut self, ts: u64) {
+        let (slot, times) = &self.last;
+        match self.counts.get_mut(*slot).filter(|_| times.contains(&ts)) {
+            Some(count) => *count += 1,
+            None => self.add_elsewhere(ts),
+        }
+    }
+
+    fn add_elsewhere(&mut self, ts: u64) {
         if self.counts.is_empty() {
             self.start = ts;
         }
@@ -40,6 +52,8 @@ impl Activity {
         if let Some(count) = self.counts.get_mut(slot) {
             *count += 1;
         }
+        let begin = self.start.saturating_add((slot as u64) << self.width);
+        self.last = (slot, begin..begin.saturating_add(1 << self.width));
     }
 
     fn widen(&mut self) {

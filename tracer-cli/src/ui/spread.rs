@@ -48,6 +48,21 @@ impl Spread {
         }
     }
 
+    /// Adds what another one has counted.
+    pub fn merge(&mut self, other: &Spread) {
+        self.total += other.total;
+        self.largest = self.largest.max(other.largest);
+        let mut counts = std::mem::take(&mut self.counts);
+        counts.extend_from_slice(&other.counts);
+        counts.sort_unstable_by_key(|(range, _)| *range);
+        for (range, count) in counts {
+            match self.counts.last_mut() {
+                Some((last, sum)) if *last == range => *sum += count,
+                _ => self.counts.push((range, count)),
+            }
+        }
+    }
+
     /// The largest value of the range that the value at this part of them (0 to 1) is in: at most 1/64 too much. `None`
     /// without values.
     pub fn percentile(&self, part: f64) -> Option<u64> {
@@ -77,6 +92,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn parts_give_what_the_whole_gives(
+            values in prop::collection::vec(0u64..1 << 20, 0..200),
+            at in 0usize..200,
+        ) {
+            let spread_of = |values: &[u64]| {
+                let mut spread = Spread::default();
+                values.iter().for_each(|value| spread.add(*value));
+                spread
+            };
+            let (some, others) = values.split_at(at.min(values.len()));
+            let mut merged = spread_of(some);
+            merged.merge(&spread_of(others));
+            prop_assert_eq!(merged, spread_of(&values));
+        }
+
         #[test]
         fn percentiles_are_those_of_the_sorted_values(
             mut values in prop::collection::vec(0u64..1 << 40, 1..300),

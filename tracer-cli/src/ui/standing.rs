@@ -7,13 +7,15 @@
 use crate::fields::Follows;
 use crate::state::thread::Thread;
 
-/// Threads that are remembered, each in the place that its number gives it.
-const PLACES: usize = 1024;
+/// Threads that are remembered, each in the place that its number gives it. Reports on CPU time come from all threads of a
+/// machine in turn: they must not displace each other.
+const PLACES: usize = 8192;
 
 /// The row of a thread, and how the thread was when the row was filled.
 #[derive(Debug, Clone, Copy)]
 pub struct Standing {
     tid: i64,
+    pid: i64,
     told: u64,
     lives: u64,
     memory: (u32, u32),
@@ -43,38 +45,45 @@ impl Standing {
 }
 
 /// What is remembered.
-pub struct Lately(Vec<Option<Standing>>);
+pub struct Lately {
+    places: Vec<Option<Standing>>,
+    /// A thread is in the same row as long as its ids are the same.
+    is_by_id: bool,
+}
 
 impl Lately {
-    pub fn new() -> Self {
-        Self(vec![None; PLACES])
+    pub fn new(is_by_id: bool) -> Self {
+        Self { places: vec![None; PLACES], is_by_id }
     }
 
     /// The row of the thread, if it still is the one that it was.
     #[inline]
     pub fn find(&self, thread: &Thread) -> Option<&Standing> {
-        let known = self.0.get(place_of(thread.tid))?.as_ref();
-        known.filter(|known| known.tid == thread.tid && known.told == thread.told)
+        let known = self.places.get(place_of(thread.tid))?.as_ref();
+        known.filter(|known| {
+            known.tid == thread.tid && (known.told == thread.told || self.is_by_id && known.pid == thread.pid)
+        })
     }
 
     /// Notes that the row was filled from the thread as it is.
     #[inline]
     pub fn note(&mut self, thread: &Thread, lives: u64, row: usize, is_settled: bool) {
-        if let Some(place) = self.0.get_mut(place_of(thread.tid)) {
-            let (tid, told, memory) = (thread.tid, thread.told, (thread.vm_size, thread.vm_rss));
-            *place = Some(Standing { tid, told, lives, memory, row, is_settled });
+        if let Some(place) = self.places.get_mut(place_of(thread.tid)) {
+            let (tid, pid, told) = (thread.tid, thread.pid, thread.told);
+            let memory = (thread.vm_size, thread.vm_rss);
+            *place = Some(Standing { tid, pid, told, lives, memory, row, is_settled });
         }
     }
 
     /// There are no rows any more.
     pub fn clear(&mut self) {
-        self.0.fill(None);
+        self.places.fill(None);
     }
 }
 
 #[inline]
 const fn place_of(tid: i64) -> usize {
-    tid as usize % PLACES
+    tid.cast_unsigned() as usize % PLACES
 }
 
 #[cfg(test)]
@@ -83,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_thread_is_known_until_it_changes() {
-        let mut lately = Lately::new();
+        let mut lately = Lately::new(false);
         let mut thread = Thread::new(7, 7);
         assert!(lately.find(&thread).is_none());
         lately.note(&thread, 1, 3, true);
@@ -102,5 +111,17 @@ mod tests {
         lately.note(&other, 1, 4, true);
         lately.clear();
         assert!(lately.find(&other).is_none());
+    }
+
+    #[test]
+    fn a_row_of_an_id_is_known_until_the_id_changes() {
+        let mut lately = Lately::new(true);
+        let mut thread = Thread::new(7, 7);
+        lately.note(&thread, 1, 3, true);
+        thread.told += 1;
+        let known = lately.find(&thread).unwrap();
+        assert!(known.row == 3 && !known.is_same(&thread, 1));
+        thread.pid = 8;
+        assert!(lately.find(&thread).is_none());
     }
 }

@@ -18,6 +18,11 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 
+/// Longest wait for a key while nothing else happens, ms: how late a report may be seen.
+const TICK: u8 = 20;
+/// The same while a capture is read, as somebody waits for its end.
+const TICK_OF_READING: u8 = 2;
+
 /// The process was stopped and goes on: the shell has used the terminal meanwhile.
 static CONTINUED: AtomicBool = AtomicBool::new(false);
 /// What threads said that panicked while the screen was on.
@@ -110,7 +115,8 @@ pub fn run(app: &mut App, watch: &Watch, theme: Theme, stop: &AtomicBool) -> io:
     let mut events = EventLoop::new(app, watch, terminal, theme);
     while !events.app.quit && !stop.load(Ordering::Relaxed) {
         events.show()?;
-        if !keyboard.wait()? {
+        let tick = if events.app.is_reading() { TICK_OF_READING } else { TICK };
+        if !keyboard.wait(tick)? {
             return Ok(());
         }
         // All that was typed is handled before the next picture.

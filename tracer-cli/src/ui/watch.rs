@@ -7,14 +7,16 @@ use super::aggregate::{Layout, Sample};
 use super::gather::Gatherer;
 use super::lines::{Line, LineMaker};
 use super::observe::Observed;
+use super::portions::{self, PORTION};
 use super::recorder;
 use super::span::Activity;
+use super::tally::Parts;
 use crate::container::{Lookup, LookupOptions, Sockets};
 use crate::filter::Filter;
 use crate::live::procinfo::WithProcessTimes;
 use crate::live::{LiveOptions, LiveSource};
 use crate::pipeline::{Pipeline, Rules};
-use crate::scap::{self, Found, IndexedCapture, PortionSource, ReadOptions};
+use crate::scap::{self, Found, IndexedCapture, PortionSource, Portions, ReadOptions};
 use crate::source::{Source, SourceCounts};
 use crate::state::inspector::Inspector;
 use crate::window::Window;
@@ -267,14 +269,19 @@ fn watch_files(
                 // The last part has the state at the end, which is shown, too.
                 let mut at = 0;
                 let filter = gatherer.skipping_filter();
+                let parts = gatherer.parts();
                 let portions = capture.portions(
                     gatherer.window(),
                     |frame| {
                         at += 1;
                         at > last || filter.is_none_or(|filter| filter.may_match(frame))
                     },
-                    None,
+                    parts.is_some().then_some(PORTION),
                 );
+                if let Some(parts) = parts.filter(|_| portions.list.len() > 1) {
+                    watch_portions(capture, portions, &parts, &mut gatherer, reports)?;
+                    continue;
+                }
                 Box::new(PortionSource::new(Arc::clone(capture), portions))
             }
             None => {
@@ -293,8 +300,32 @@ fn watch_files(
             let _ = reports.send(Report::Failed(e.to_string()));
         }
         let _ = reports.send(Report::Source { counts: source.counts(), lag: Duration::ZERO });
-        gatherer.complete(&inspector.state);
+        gatherer.complete(Some(&inspector.state));
     }
+    Ok(())
+}
+
+/// Has the threads of this machine share the portions of a capture.
+fn watch_portions(
+    capture: &Arc<IndexedCapture>,
+    portions: Portions,
+    parts: &Parts,
+    gatherer: &mut Gatherer,
+    reports: &SyncSender<Report>,
+) -> io::Result<()> {
+    let Portions { list, late, unknown } = portions;
+    let mut counts = SourceCounts { late, unknown, ..SourceCounts::default() };
+    let stop = gatherer.bell.flag();
+    portions::gather(capture, &list, parts, &stop, |made| {
+        counts.late += made.counts.late;
+        counts.unknown += made.counts.unknown;
+        gatherer.add_part(made.tally);
+        if let Err(e) = made.result {
+            let _ = reports.send(Report::Failed(e.to_string()));
+        }
+    })?;
+    let _ = reports.send(Report::Source { counts, lag: Duration::ZERO });
+    gatherer.complete(None);
     Ok(())
 }
 

@@ -1,0 +1,222 @@
+//! What is gathered of the events that are watched, and what of them may be passed by.
+
+use super::aggregate::{Layout, Table};
+use super::lines::LineMaker;
+use super::spectrogram::RANGES;
+use super::watch::{Reading, Subject};
+use crate::event::{Event, EventBits};
+use crate::fields::{ExtractOptions, Extraction, Field, FieldFlags};
+use crate::filter::{Filter, Gate};
+use crate::schema::{Category, EventType, TypeSet};
+use crate::state::thread::Thread;
+use crate::state::{Binding, Context, State};
+
+const SECOND: u64 = 1_000_000_000;
+
+pub(super) enum Gathering {
+    Table(Box<Table>),
+    Lines(LineMaker),
+}
+
+/// What came of the events so far.
+pub(super) struct Tally {
+    pub gathering: Gathering,
+    pub filter: Option<Filter>,
+    /// What the filter asks of the thread alone.
+    gate: Option<Gate>,
+    pub reading: Reading,
+    pub options: ExtractOptions,
+    scratch: Vec<u8>,
+}
+
+/// Makes tallies of parts of a capture.
+pub(super) struct Parts {
+    layout: Layout,
+    filter: Option<Filter>,
+}
+
+impl Parts {
+    pub fn begin(&self) -> Tally {
+        let mut part = Tally::new(Subject::Table(self.layout.clone()), self.filter.clone());
+        part.gathering = Gathering::Table(Box::new(Table::of_part(self.layout.clone())));
+        part
+    }
+}
+
+impl Tally {
+    pub fn new(subject: Subject, filter: Option<Filter>) -> Self {
+        let options =
+            ExtractOptions { whole_buffers: true, screen_width: RANGES, ..ExtractOptions::default() };
+        let gathering = match subject {
+            Subject::Table(layout) => Gathering::Table(Box::new(Table::new(layout))),
+            Subject::Lines(maker) => Gathering::Lines(maker),
+        };
+        let gate = filter.as_ref().and_then(Filter::gate);
+        Self { gathering, filter, gate, reading: Reading::default(), options, scratch: Vec::new() }
+    }
+
+    /// One in which nothing is gathered.
+    pub fn nothing() -> Self {
+        Self::new(Subject::Lines(LineMaker::nothing()), None)
+    }
+
+    /// Goes on with another order; how much was read stays.
+    pub fn take(&mut self, subject: Subject, filter: Option<Filter>) {
+        let reading = std::mem::take(&mut self.reading);
+        *self = Self { reading, ..Self::new(subject, filter) };
+    }
+
+    /// What parts of a capture are gathered like, to be [added](Tally::add_part) to this one; `None` of lines.
+    pub fn parts(&self) -> Option<Parts> {
+        let Gathering::Table(table) = &self.gathering else { return None };
+        Some(Parts { layout: table.layout().clone(), filter: self.filter.clone() })
+    }
+
+    /// Adds what was gathered of the next part of the capture.
+    pub fn add_part(&mut self, part: Tally) {
+        if let (Gathering::Table(table), Gathering::Table(other)) = (&mut self.gathering, part.gathering) {
+            table.merge(*other);
+        }
+        let reading = &mut self.reading;
+        reading.events += part.reading.events;
+        if reading.first_ts == 0 {
+            reading.first_ts = part.reading.first_ts;
+        }
+        if part.reading.last_ts > 0 {
+            reading.last_ts = part.reading.last_ts;
+        }
+    }
+
+    /// There was an event, whatever it is.
+    #[inline]
+    pub fn note(&mut self, ts: u64) {
+        self.reading.events += 1;
+        if self.reading.first_ts == 0 {
+            self.reading.first_ts = ts;
+        }
+        self.reading.last_ts = ts;
+        if let Some(activity) = &mut self.reading.activity {
+            activity.add(ts);
+        }
+    }
+
+    /// [`Tally::note`] for an event that nothing is known of but its header.
+    #[inline]
+    pub fn pass_over(&mut self, event: &Event<'_>) {
+        if event.bits.contains(EventBits::STATE_ONLY) {
+            self.reading.events += 1;
+        } else {
+            self.note(event.ts);
+        }
+    }
+
+    /// Takes what happened into what is watched, if it passes the filter.
+    #[inline]
+    pub fn gather(&mut self, context: &Context<'_>) {
+        if is_note(context.event, context.thread()) {
+            return;
+        }
+        // What the filter found out the columns need not find again.
+        let from = Extraction::new(*context, &self.options, std::mem::take(&mut self.scratch));
+        let passes = self.filter.as_mut().is_none_or(|filter| filter.matches_in(&from));
+        if passes && let Gathering::Table(table) = &mut self.gathering {
+            table.add(&from);
+        }
+        self.scratch = from.into_scratch();
+        if passes && let Gathering::Lines(maker) = &mut self.gathering {
+            maker.add(*context, &mut self.scratch);
+        }
+    }
+
+    /// Of a capture, the types that the filter never lets through.
+    pub fn unwanted(&self) -> TypeSet {
+        match &self.filter {
+            Some(filter) => TypeSet::of(|ty| !filter.event_types().contains_type(ty)),
+            None => TypeSet::default(),
+        }
+    }
+
+    /// Of a capture, whatever a table is filled from.
+    pub fn counted(&self) -> TypeSet {
+        let counts = matches!(self.gathering, Gathering::Table(_));
+        TypeSet::of(|_| counts)
+    }
+
+    /// Whether a column or the filter tells what threads use. What lines show is in the events.
+    pub fn sees_usage(&self) -> bool {
+        let reads = |field: &Field| field.flags.contains(FieldFlags::USAGE);
+        self.filter.iter().flat_map(Filter::fields).any(|field| reads(field))
+            || match &self.gathering {
+                Gathering::Table(table) => {
+                    table.layout().columns.iter().any(|column| reads(column.field.field))
+                }
+                Gathering::Lines(_) => true,
+            }
+    }
+
+    /// Of a capture, what the table can tell from the thread, and what threads the filter refuses.
+    pub fn glanced(&self) -> TypeSet {
+        let quiet = match &self.gathering {
+            Gathering::Table(table) => table.quiet_types(),
+            Gathering::Lines(_) => TypeSet::default(),
+        };
+        TypeSet::of(|ty| self.gate.is_some() || quiet.contains(ty))
+    }
+
+    /// What [`Sink::glance`](crate::sink::Sink::glance) says.
+    #[inline]
+    pub fn glance(&mut self, event: &Event<'_>, thread: Option<&Thread>, lives: u64) -> bool {
+        let decided = self.filter.as_ref().map_or(Some(true), |filter| filter.decided_by_kind(event));
+        let is_refused =
+            decided == Some(false) || self.gate.as_ref().is_some_and(|gate| !gate.admits(thread));
+        let is_over = is_refused
+            || (decided.is_some()
+                && !is_note(event, thread)
+                && match (&mut self.gathering, thread) {
+                    (Gathering::Table(table), Some(thread)) => table.add_quiet(event, thread, lives),
+                    _ => false,
+                });
+        if is_over {
+            self.note(event.ts);
+        }
+        is_over
+    }
+
+    /// Gives every thread a row, whether it did something or not: an event of no type is made for each.
+    pub fn add_threads(&mut self, state: &State, ts: u64) {
+        let Gathering::Table(table) = &mut self.gathering else { return };
+        if !table.layout().has_rows_of_threads() {
+            return;
+        }
+        // The idle task is no thread.
+        for thread in state.threads().filter(|thread| thread.tid > 0) {
+            let event = Event {
+                num: 0,
+                ts: (ts / SECOND * SECOND).saturating_sub(1),
+                tid: thread.tid,
+                pid: thread.pid,
+                cpu: 0,
+                ty: EventType::SCAPEVENT_X,
+                bits: EventBits::empty(),
+                unreadable: 0,
+                params: crate::params::Params::NONE,
+            };
+            let binding = Binding { thread: state.find(thread.tid), ..Binding::default() };
+            let context = Context { event: &event, state, binding: &binding };
+            if self.filter.as_mut().is_none_or(|filter| filter.matches(context, &self.options)) {
+                let from = Extraction::new(context, &self.options, std::mem::take(&mut self.scratch));
+                table.add_thread(&from);
+                self.scratch = from.into_scratch();
+            }
+        }
+    }
+}
+
+/// Notes of recorders are nothing that happened, but for those on the CPU time of a known thread.
+#[inline]
+fn is_note(event: &Event<'_>, thread: Option<&Thread>) -> bool {
+    match event.ty {
+        EventType::PROCINFO_E => thread.is_none(),
+        _ => event.info().category == Category::Internal,
+    }
+}
