@@ -20,7 +20,13 @@ impl<'a> Body<'a> {
         self.left
     }
 
+    /// All that is left, if it has arrived.
+    pub fn at_hand(&self) -> Option<&[u8]> {
+        self.input.window().get(..usize::try_from(self.left).ok()?)
+    }
+
     /// The next `n` bytes, called `what` when they are missing.
+    #[inline]
     pub fn bytes(&mut self, n: usize, what: &'static str) -> Result<&[u8], Fault> {
         self.left = self.left.checked_sub(n as u64).ok_or(Fault::Overrun { what })?;
         if !self.input.has(n) {
@@ -29,31 +35,38 @@ impl<'a> Body<'a> {
         Ok(self.input.take(n))
     }
 
+    #[inline]
     pub fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], Fault> {
         self.bytes(N, what)?.first_chunk().copied().ok_or(Fault::Overrun { what })
     }
 
+    #[inline]
     pub fn u8(&mut self, what: &'static str) -> Result<u8, Fault> {
         self.array(what).map(|[byte]| byte)
     }
 
+    #[inline]
     pub fn u16(&mut self, what: &'static str) -> Result<u16, Fault> {
         self.array(what).map(u16::from_le_bytes)
     }
 
+    #[inline]
     pub fn u32(&mut self, what: &'static str) -> Result<u32, Fault> {
         self.array(what).map(u32::from_le_bytes)
     }
 
+    #[inline]
     pub fn u64(&mut self, what: &'static str) -> Result<u64, Fault> {
         self.array(what).map(u64::from_le_bytes)
     }
 
+    #[inline]
     pub fn i64(&mut self, what: &'static str) -> Result<i64, Fault> {
         self.array(what).map(i64::from_le_bytes)
     }
 
     /// Text with its length (u16) before it.
+    #[inline]
     pub fn text(&mut self, what: &'static str) -> Result<&[u8], Fault> {
         let len = self.u16(what)?;
         self.bytes(usize::from(len), what)

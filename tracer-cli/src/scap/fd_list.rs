@@ -2,9 +2,12 @@
 
 use super::body::Body;
 use super::damage::Fault;
+use super::input::Input;
 use crate::state::fd::{Endpoint, FdInfo, FdKind, L4, Role, Socket};
+use crate::state::fd_table::{MAX_UNREAD, Unread};
 use crate::state::tuple;
 use bstr::BString;
+use smallvec::SmallVec;
 use std::net::IpAddr;
 
 /// Reads the entries of an fd list, behind the tid that begins it. `sized` entries have their length
@@ -29,6 +32,76 @@ pub(super) fn read(
         found(fd, info);
     }
     Ok(())
+}
+
+/// What is left of a list, to be read later: if it is all here, no longer than it may be, and sound. Says how many fds
+/// there are, too.
+pub(super) fn leave_unread(body: &mut Body<'_>, sized: bool) -> Option<(usize, Unread)> {
+    let bytes = body.at_hand()?;
+    let Glance { fds, listening } = glance(bytes, sized)?;
+    if !(1..=MAX_UNREAD).contains(&fds) {
+        return None;
+    }
+    let read = if sized { read_later::<true> } else { read_later::<false> };
+    let unread = Unread { bytes: bytes.into(), listening, read };
+    body.bytes(unread.bytes.len(), "an fd").ok()?;
+    Some((fds, unread))
+}
+
+fn read_later<const SIZED: bool>(bytes: &[u8], found: &mut dyn FnMut(i64, FdInfo)) {
+    let mut input = Input::of_bytes(bytes.to_vec());
+    // It is sound, or it would not have been left.
+    let _ = read(&mut Body::new(&mut input, bytes.len() as u64), SIZED, found);
+}
+
+/// What is to be known of a list that is not read.
+#[derive(Default)]
+struct Glance {
+    fds: usize,
+    /// TCP ports of servers.
+    listening: SmallVec<[u16; 2]>,
+}
+
+/// Looks at the lengths in a list; `None` where something may be wrong.
+fn glance(mut left: &[u8], sized: bool) -> Option<Glance> {
+    /// Bytes before what depends on the type: number, inode and type.
+    const HEAD: usize = 17;
+    let mut seen = Glance::default();
+    while left.len() >= 4 {
+        let mut entry = left;
+        if sized {
+            let len = u32::from_le_bytes(*left.first_chunk()?) as usize;
+            (entry, left) = left.split_at_checked(len)?;
+            entry = entry.get(4..)?;
+        }
+        let (head, rest) = entry.split_at_checked(HEAD)?;
+        let (fixed, is_named) = match head.last()? {
+            0 => (0, false),
+            3 => (13, false),
+            4 => (37, false),
+            5 => (7, false),
+            6 => (19, false),
+            8 => (16, true),
+            16 => (4, true),
+            1 | 2 | 7 | 9..=21 => (0, true),
+            _ => return None,
+        };
+        let (fields, mut rest) = rest.split_at_checked(fixed)?;
+        if is_named {
+            let (len, name) = rest.split_first_chunk()?;
+            rest = name.get(usize::from(u16::from_le_bytes(*len))..)?;
+        }
+        if let (5 | 6, [.., low, high, code]) = (head.last()?, fields)
+            && l4(*code) == L4::Tcp
+        {
+            seen.listening.push(u16::from_le_bytes([*low, *high]));
+        }
+        if !sized {
+            left = rest;
+        }
+        seen.fds += 1;
+    }
+    Some(seen)
 }
 
 fn read_entry(body: &mut Body<'_>, sized: bool) -> Result<(i64, FdInfo), Fault> {
@@ -145,4 +218,77 @@ fn server(body: &mut Body<'_>, info: &mut FdInfo, ip: IpAddr) -> Result<(), Faul
     let role = if l4 == L4::Tcp { Role::Server } else { Role::Unknown };
     info.socket = Some(Box::new(Socket { l4, role, dest: Some(own), ..Socket::default() }));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// An fd of this type, whose fields have these bytes.
+    fn entry(ty: u8, sized: bool, fd: i64, fields: &[u8], name: &[u8]) -> Vec<u8> {
+        let (fixed, is_named) = match ty {
+            0 => (0, false),
+            3 => (13, false),
+            4 => (37, false),
+            5 => (7, false),
+            6 => (19, false),
+            8 => (16, true),
+            16 => (4, true),
+            _ => (0, true),
+        };
+        let mut out = [&fd.to_le_bytes()[..], &7u64.to_le_bytes(), &[ty]].concat();
+        out.extend(fields.iter().cycle().take(fixed));
+        if is_named {
+            out.extend((name.len() as u16).to_le_bytes());
+            out.extend(name);
+        }
+        if sized {
+            let len = (out.len() as u32 + 4).to_le_bytes();
+            out.splice(0..0, len);
+        }
+        out
+    }
+
+    fn read_all(bytes: &[u8], sized: bool) -> Result<Vec<String>, Fault> {
+        let mut found = Vec::new();
+        let mut input = Input::of_bytes(bytes.to_vec());
+        read(&mut Body::new(&mut input, bytes.len() as u64), sized, |fd, info| {
+            found.push(format!("{fd} {info:?}"));
+        })?;
+        Ok(found)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_later_is_what_would_have_been_read(
+            sized: bool,
+            fds in prop::collection::vec((0u8..=22, 0i64..9, prop::collection::vec(0u8..4, 1..9)), 1..6),
+            cut in 0usize..9,
+        ) {
+            let entries = fds.iter().map(|(ty, fd, bytes)| entry(*ty, sized, *fd, bytes, bytes));
+            let mut bytes = entries.collect::<Vec<_>>().concat();
+            bytes.truncate(bytes.len().saturating_sub(cut));
+            let expected = read_all(&bytes, sized);
+            let mut input = Input::of_bytes(bytes.clone());
+            let mut body = Body::new(&mut input, bytes.len() as u64);
+            let left = leave_unread(&mut body, sized);
+            if cut == 0 && fds.iter().all(|(ty, ..)| !matches!(ty, 10 | 22)) {
+                prop_assert!(left.is_some(), "nothing is wrong with it");
+            }
+            if let Some((fds, unread)) = left {
+                let mut found = Vec::new();
+                let mut listening = Vec::new();
+                (unread.read)(&unread.bytes, &mut |fd, info| {
+                    let socket = info.socket.as_ref().filter(|socket| socket.l4 == L4::Tcp);
+                    let is_server = matches!(info.kind, FdKind::Ipv4Server | FdKind::Ipv6Server);
+                    listening.extend(socket.and_then(|socket| socket.dest).filter(|_| is_server).map(|end| end.port));
+                    found.push(format!("{fd} {info:?}"));
+                });
+                prop_assert_eq!(fds, found.len());
+                prop_assert_eq!(unread.listening.as_slice(), listening.as_slice());
+                prop_assert_eq!(Ok(found), expected);
+            }
+        }
+    }
 }

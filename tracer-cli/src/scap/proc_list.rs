@@ -75,8 +75,10 @@ fn read_entry(body: &mut Body<'_>, version: u8, before: &mut Lists) -> Result<Bo
         thread.exepath = body.text("path of the program")?.into();
     }
     thread.args = strings(body.text("arguments")?, &mut before.args);
-    thread.cwd = body.text("current directory")?.into();
-    if !thread.cwd.is_empty() && thread.cwd.last() != Some(&b'/') {
+    let cwd = body.text("current directory")?;
+    thread.cwd.reserve_exact(cwd.len() + 1);
+    thread.cwd.extend_from_slice(cwd);
+    if cwd.last().is_some_and(|last| *last != b'/') {
         thread.cwd.push(b'/');
     }
     thread.fd_limit = body.i64("limit of open files")?;

@@ -393,6 +393,15 @@ impl CaptureSource {
                 Kind::Fds { sized } => self.list(kind, len, |body| {
                     let tid = body.i64("tid")?;
                     let key = state.find(tid);
+                    if let Some(thread) = key.and_then(|key| state.thread_mut(key))
+                        && thread.fds.is_empty()
+                        && fds < MAX_FDS
+                        && let Some((count, unread)) = fd_list::leave_unread(body, sized)
+                    {
+                        thread.fds.leave_unread(unread);
+                        fds += count;
+                        return Ok(());
+                    }
                     let mut not_kept = 0;
                     fd_list::read(body, sized, |fd, info| {
                         let thread = key.and_then(|key| state.thread_mut(key));

@@ -245,7 +245,7 @@ fn in_part(name: &[u8], above: &[u8], own_pid_namespace: bool) -> Option<Found> 
         return Some(found);
     }
     // containerd's CRI plugin without systemd: "<slice>:cri-containerd:<id>".
-    if name.contains(&b':')
+    if name.len() >= HEX_LEN
         && let Some(at) = memchr::memmem::rfind(name, b":cri-containerd:")
     {
         let id = name.get(at + b":cri-containerd:".len()..)?;
@@ -254,7 +254,9 @@ fn in_part(name: &[u8], above: &[u8], own_pid_namespace: bool) -> Option<Found> 
     if !name.is_empty() && above.ends_with(b"/libvirt/lxc") {
         return Some(Found { kind: ContainerType::LibvirtLxc, full_id: name.into() });
     }
-    PATTERNS.iter().find_map(|pattern| {
+    // Short names, as most are, have no room for the ids of most patterns.
+    let is_short = name.len() < HEX_LEN;
+    PATTERNS.iter().filter(|pattern| !(is_short && pattern.id == Id::Hex)).find_map(|pattern| {
         let id = pattern.id_in(name)?;
         is_below(pattern.below, above, own_pid_namespace).then(|| Found {
             kind: pattern.kind,

@@ -175,16 +175,13 @@ pub struct Containers {
     /// Questions are wanted.
     asks: bool,
     questions: Vec<Question>,
-    last_found: Option<LastFound>,
+    /// What control groups said of threads that were placed lately, which others have as well: of those without and with
+    /// a pid namespace of their own.
+    found: [FxHashMap<Rc<[u8]>, Option<Found>>; 2],
 }
 
-/// What control groups said of the thread that was placed last: the next one often has the same.
-#[derive(Debug)]
-struct LastFound {
-    cgroups: Rc<[u8]>,
-    own_pid_namespace: bool,
-    found: Option<Found>,
-}
+/// Most control groups of which that is remembered.
+const MAX_FOUND: usize = 256;
 
 impl Containers {
     /// From now on there is a [`Question`] about every container in which a thread is met.
@@ -295,15 +292,19 @@ impl Containers {
     /// Where a thread with these control groups runs.
     pub fn place_of(&mut self, thread: &Thread) -> Place {
         let own_pid_namespace = thread.flags.contains(ThreadFlags::IN_PID_NS);
-        let is_known = self.last_found.as_ref().is_some_and(|last| {
-            last.own_pid_namespace == own_pid_namespace && last.cgroups == thread.cgroups
-        });
-        if !is_known {
-            let found = container_id_of(&thread.cgroups, own_pid_namespace);
-            self.last_found =
-                Some(LastFound { cgroups: Rc::clone(&thread.cgroups), own_pid_namespace, found });
-        }
-        match self.last_found.as_ref().and_then(|last| last.found.clone()) {
+        let known = &mut self.found[usize::from(own_pid_namespace)];
+        let found = match known.get(&thread.cgroups) {
+            Some(found) => found.clone(),
+            None => {
+                let found = container_id_of(&thread.cgroups, own_pid_namespace);
+                if known.len() >= MAX_FOUND {
+                    known.clear();
+                }
+                known.insert(Rc::clone(&thread.cgroups), found.clone());
+                found
+            }
+        };
+        match found {
             Some(found) => self.enter(&found, thread, owner_of(&thread.cgroups)),
             None => Place::Host,
         }

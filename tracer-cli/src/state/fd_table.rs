@@ -2,10 +2,14 @@
 //!
 //! A fork copies the table, and a program may have thousands of fds and children. So copies share
 //! what neither of them has changed: the table is cut into pages, and a change copies one page.
+//!
+//! A recording begins with the fds of all processes, and most of these are never heard of again. So a table can be given
+//! a list as it stands in the file, which is read when somebody first asks for an fd.
 
 use super::fd::{FdInfo, O_CLOEXEC};
 use smallvec::SmallVec;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
+use std::fmt;
 use std::rc::Rc;
 
 /// Most fds kept of one process; later ones are counted and not kept.
@@ -28,12 +32,56 @@ thread_local! {
 type Page = SmallVec<[(i64, Rc<FdInfo>); 1]>;
 
 /// fd number → what it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct FdTable {
+    fds: Fds,
+    /// In place of those, until something changes.
+    list: Option<Box<List>>,
+    stamp: u64,
+}
+
+/// The fds themselves.
+#[derive(Debug, Clone, Default)]
+struct Fds {
     /// Up to one that has fds, at least.
     pages: Vec<Option<Rc<Page>>>,
     len: usize,
-    stamp: u64,
+}
+
+/// A list that was left unread, and what it says since somebody asked.
+struct List {
+    unread: Unread,
+    alter: Option<Alter>,
+    fds: OnceCell<Fds>,
+}
+
+/// What is done to each fd of a table.
+pub type Alter = Rc<dyn Fn(&mut FdInfo)>;
+
+/// A list of fds that is read when it is asked for.
+pub struct Unread {
+    /// As it stands in the recording.
+    pub bytes: Box<[u8]>,
+    /// TCP ports of servers among them.
+    pub listening: SmallVec<[u16; 2]>,
+    /// Reads it: each fd with its number. There are at most [`MAX_UNREAD`].
+    pub read: fn(&[u8], &mut dyn FnMut(i64, FdInfo)),
+}
+
+/// Most fds in a list that is left unread: a table has room for them, whatever their numbers are.
+pub const MAX_UNREAD: usize = MAX_IN_PAGE;
+
+impl fmt::Debug for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("List").field("bytes", &self.unread.bytes.len()).finish_non_exhaustive()
+    }
+}
+
+/// Copies share what the list says: it is read first.
+impl Clone for FdTable {
+    fn clone(&self) -> Self {
+        Self { fds: self.fds().clone(), list: None, stamp: self.stamp }
+    }
 }
 
 fn page_of(fd: i64) -> usize {
@@ -53,22 +101,116 @@ impl FdTable {
         LAST_STAMP.set(self.stamp);
     }
 
+    /// Gives an empty table its fds.
+    pub fn leave_unread(&mut self, unread: Unread) {
+        self.changes();
+        self.list = Some(Box::new(List { unread, alter: None, fds: OnceCell::new() }));
+    }
+
+    /// The list that nobody has asked for, if there is one.
+    pub fn unread(&self) -> Option<&Unread> {
+        self.list.as_ref().filter(|list| list.fds.get().is_none()).map(|list| &list.unread)
+    }
+
+    /// Does something to each fd; to those of a list that was left unread when it is read, and then that alone.
+    pub fn alter(&mut self, alter: &Alter) {
+        match &mut self.list {
+            Some(list) if list.fds.get().is_none() => {
+                list.alter = Some(Rc::clone(alter));
+                self.changes();
+            }
+            _ => self.iter_mut().for_each(|(_, info)| alter(info)),
+        }
+    }
+
+    #[inline]
+    fn fds(&self) -> &Fds {
+        match &self.list {
+            None => &self.fds,
+            Some(list) => list.fds.get_or_init(|| read(&list.unread, list.alter.as_ref())),
+        }
+    }
+
+    #[inline]
+    fn fds_mut(&mut self) -> &mut Fds {
+        self.changes();
+        if let Some(list) = self.list.take() {
+            let List { unread, alter, fds } = *list;
+            self.fds = fds.into_inner().unwrap_or_else(|| read(&unread, alter.as_ref()));
+        }
+        &mut self.fds
+    }
+
     #[inline]
     pub fn get(&self, fd: i64) -> Option<&FdInfo> {
-        let page = self.pages.get(page_of(fd))?.as_deref()?;
+        let page = self.fds().pages.get(page_of(fd))?.as_deref()?;
         page.iter().find(|(number, _)| *number == fd).map(|(_, info)| &**info)
     }
 
     #[inline]
     pub fn get_mut(&mut self, fd: i64) -> Option<&mut FdInfo> {
-        self.changes();
+        self.fds_mut().get_mut(fd)
+    }
+
+    /// Adds or replaces; `false` when the table is full and the fd was not kept.
+    pub fn insert(&mut self, fd: i64, info: FdInfo) -> bool {
+        self.fds_mut().insert(fd, info)
+    }
+
+    pub fn remove(&mut self, fd: i64) -> Option<FdInfo> {
+        self.fds_mut().remove(fd)
+    }
+
+    /// Forgets all fds from `first` to `last`, both included.
+    pub fn remove_range(&mut self, first: i64, last: i64) {
+        self.fds_mut().retain(|fd, _| fd < first || fd > last);
+    }
+
+    /// Forgets the fds that the kernel closes when a program is executed.
+    pub fn remove_close_on_exec(&mut self) {
+        self.fds_mut().retain(|_, info| info.open_flags & O_CLOEXEC == 0);
+    }
+
+    pub fn len(&self) -> usize {
+        self.fds().len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// In no order.
+    pub fn iter(&self) -> impl Iterator<Item = (i64, &FdInfo)> {
+        self.fds().pages.iter().flatten().flat_map(|page| page.iter()).map(|(fd, info)| (*fd, &**info))
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (i64, &mut FdInfo)> {
+        let pages = self.fds_mut().pages.iter_mut().flatten();
+        pages.flat_map(|page| Rc::make_mut(page).iter_mut()).map(|(fd, info)| (*fd, Rc::make_mut(info)))
+    }
+}
+
+#[cold]
+fn read(unread: &Unread, alter: Option<&Alter>) -> Fds {
+    let mut fds = Fds::default();
+    (unread.read)(&unread.bytes, &mut |fd, mut info| {
+        if let Some(alter) = alter {
+            alter(&mut info);
+        }
+        fds.insert(fd, info);
+    });
+    fds
+}
+
+impl Fds {
+    #[inline]
+    fn get_mut(&mut self, fd: i64) -> Option<&mut FdInfo> {
         let page = self.pages.get_mut(page_of(fd))?.as_mut()?;
         let at = page.iter().position(|(number, _)| *number == fd)?;
         Rc::make_mut(page).get_mut(at).map(|(_, info)| Rc::make_mut(info))
     }
 
-    /// Adds or replaces; `false` when the table is full and the fd was not kept.
-    pub fn insert(&mut self, fd: i64, info: FdInfo) -> bool {
+    fn insert(&mut self, fd: i64, info: FdInfo) -> bool {
         if let Some(known) = self.get_mut(fd) {
             *known = info;
             return true;
@@ -90,8 +232,7 @@ impl FdTable {
         true
     }
 
-    pub fn remove(&mut self, fd: i64) -> Option<FdInfo> {
-        self.changes();
+    fn remove(&mut self, fd: i64) -> Option<FdInfo> {
         let slot = self.pages.get_mut(page_of(fd))?;
         let page = slot.as_mut()?;
         let at = page.iter().position(|(number, _)| *number == fd)?;
@@ -105,7 +246,6 @@ impl FdTable {
 
     /// Forgets the fds for which `stays` says no.
     fn retain(&mut self, stays: impl Fn(i64, &FdInfo) -> bool) {
-        self.changes();
         for slot in &mut self.pages {
             let Some(page) = slot else { continue };
             let left = page.iter().filter(|(fd, info)| stays(*fd, info)).count();
@@ -116,35 +256,6 @@ impl FdTable {
                 Rc::make_mut(page).retain(|(fd, info)| stays(*fd, info));
             }
         }
-    }
-
-    /// Forgets all fds from `first` to `last`, both included.
-    pub fn remove_range(&mut self, first: i64, last: i64) {
-        self.retain(|fd, _| fd < first || fd > last);
-    }
-
-    /// Forgets the fds that the kernel closes when a program is executed.
-    pub fn remove_close_on_exec(&mut self) {
-        self.retain(|_, info| info.open_flags & O_CLOEXEC == 0);
-    }
-
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// In no order.
-    pub fn iter(&self) -> impl Iterator<Item = (i64, &FdInfo)> {
-        self.pages.iter().flatten().flat_map(|page| page.iter()).map(|(fd, info)| (*fd, &**info))
-    }
-
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (i64, &mut FdInfo)> {
-        self.changes();
-        let pages = self.pages.iter_mut().flatten();
-        pages.flat_map(|page| Rc::make_mut(page).iter_mut()).map(|(fd, info)| (*fd, Rc::make_mut(info)))
     }
 }
 
@@ -232,6 +343,30 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_read_when_it_is_asked_for() {
+        let unread = || Unread {
+            bytes: Box::from([3, 5]),
+            listening: SmallVec::new(),
+            read: |bytes, found| bytes.iter().for_each(|fd| found(i64::from(*fd), info(u64::from(*fd)))),
+        };
+        let alter: Alter = Rc::new(|info| info.ino += 10);
+        let expected = BTreeMap::from([(3, 13), (5, 15)]);
+        let mut table = FdTable::default();
+        table.leave_unread(unread());
+        table.alter(&alter);
+        assert_eq!((table.unread().is_some(), contents(&table)), (true, expected.clone()));
+        assert!(table.unread().is_none(), "it has been read");
+        let stamp = table.stamp();
+        let copy = table.clone();
+        table.insert(4, info(1));
+        assert_eq!((contents(&copy), copy.stamp(), table.len()), (expected, stamp, 3));
+        table.leave_unread(unread());
+        assert_eq!(table.remove(3).map(|info| info.ino), Some(3), "of a list that nobody read before");
+        table.alter(&alter);
+        assert_eq!(contents(&table), BTreeMap::from([(5, 15)]));
+    }
+
+    #[test]
     fn tables_are_limited() {
         let mut table = FdTable::default();
         let kept = (0..2 * MAX_FDS as i64).filter(|fd| table.insert(*fd, info(1))).count();
@@ -254,7 +389,7 @@ mod tests {
             (Some(a), Some(b)) => Rc::ptr_eq(a, b),
             _ => a.is_none() && b.is_none(),
         };
-        let changed = table.pages.iter().zip(&copy.pages).filter(|(a, b)| !shared(a, b)).count();
+        let changed = table.fds().pages.iter().zip(&copy.fds().pages).filter(|(a, b)| !shared(a, b)).count();
         assert_eq!((changed, table.get(5).unwrap().ino), (1, 1));
     }
 }

@@ -5,19 +5,27 @@
 
 use super::State;
 use super::fd::{FdInfo, FdKind, L4, Role};
+use super::fd_table::Alter;
 use super::tuple;
 use rustc_hash::FxHashSet;
+use std::rc::Rc;
 
 impl State {
     /// Turns the TCP connections whose role is not known from local→remote into client→server.
     ///
     /// To be called once by sources that fill the fds from a list, after all of them are there.
     pub fn orient_connections(&mut self) {
-        let fds = || self.threads().flat_map(|thread| thread.fds.iter());
-        let listening: FxHashSet<u16> = fds().filter_map(|(_, info)| listens_on(info)).collect();
+        let mut listening = FxHashSet::default();
+        for thread in self.threads() {
+            match thread.fds.unread() {
+                Some(unread) => listening.extend(&unread.listening),
+                None => listening.extend(thread.fds.iter().filter_map(|(_, info)| listens_on(info))),
+            }
+        }
+        let orient: Alter = Rc::new(move |info| orient(info, &listening));
         for thread in self.threads.iter_mut().flatten() {
-            for (_, info) in thread.fds.iter_mut() {
-                orient(info, &listening);
+            if thread.fds.unread().is_some() || thread.fds.iter().any(|(_, info)| is_one_sided(info)) {
+                thread.fds.alter(&orient);
             }
         }
     }
@@ -29,11 +37,16 @@ fn listens_on(info: &FdInfo) -> Option<u16> {
     socket.dest.filter(|_| is_server).map(|own| own.port)
 }
 
+/// Whether it is not known which end of a connection this is.
+fn is_one_sided(info: &FdInfo) -> bool {
+    info.socket.as_ref().is_some_and(|socket| socket.l4 == L4::Tcp && socket.role == Role::Unknown)
+}
+
 fn orient(info: &mut FdInfo, listening: &FxHashSet<u16>) {
-    let Some(socket) = &mut info.socket else { return };
-    if socket.l4 != L4::Tcp || socket.role != Role::Unknown {
+    if !is_one_sided(info) {
         return;
     }
+    let Some(socket) = &mut info.socket else { return };
     let (Some(local), Some(remote)) = (socket.source, socket.dest) else { return };
     socket.connected = true;
     socket.role = Role::Client;

@@ -38,6 +38,10 @@ bitflags::bitflags! {
     }
 }
 
+thread_local! {
+    static NOTHING: Rc<[u8]> = Rc::from([]);
+}
+
 /// CPU time as the kernel counts it, in ticks of 10 ms.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CpuUse {
@@ -143,7 +147,7 @@ pub struct Thread {
 impl Thread {
     /// A thread of which only the ids are known; namespace ids are taken to be the same.
     pub fn new(tid: i64, pid: i64) -> Self {
-        let nothing: Rc<[u8]> = Rc::from([]);
+        let nothing = NOTHING.with(Rc::clone);
         Self {
             tid,
             pid,
