@@ -14,14 +14,15 @@ use tracer::parallel::Work;
 use tracer::pipeline::{Pipeline, Rules};
 use tracer::scap::{
     self, CaptureSource, CaptureWriter, Codec, Found, Granularity, IndexedCapture, PortionSource,
-    ReadOptions, WriteOptions,
+    ReadOptions, Ring, RingSize, WriteOptions,
 };
 use tracer::source::Source;
 use tracer::state::inspector::Inspector;
 use tracer::window::{Bound, Window};
 
 /// A frame is a few events, and nearly each begins with a checkpoint.
-const FINE: Granularity = Granularity { frame: 4 << 10, checkpoint: 8 << 10, to_state: 0 };
+const FINE: Granularity =
+    Granularity { frame: 4 << 10, part: 8 << 10, checkpoint: 8 << 10, to_state: 0, to_checkpoint: 0 };
 
 /// A file that goes away with the value.
 struct Scratch(PathBuf);
@@ -68,7 +69,10 @@ fn rewrite(from: &Path, to: &Path, codec: Codec) {
 
 /// Writes captures again, into one file.
 fn join(from: &[PathBuf], to: &Path, codec: Codec) {
-    let options = WriteOptions { path: to.to_owned(), codec, overwrite: true, ..WriteOptions::default() };
+    write(from, WriteOptions { path: to.to_owned(), codec, overwrite: true, ..WriteOptions::default() });
+}
+
+fn write(from: &[PathBuf], options: WriteOptions) {
     let mut writer = CaptureWriter::new(options).unwrap();
     let mut source = scap::open(from, &ReadOptions::default()).unwrap();
     let mut inspector = Inspector::default();
@@ -257,6 +261,35 @@ fn zstd_files_have_their_index_in_them() {
 }
 
 #[test]
+fn frames_of_the_index_may_begin_within_compressed_ones() {
+    let copy = Scratch::new("within");
+    rewrite(&capture("502error"), &copy.0, Codec::Gzip);
+    scap::write_beside(&copy.0, FINE).unwrap();
+    let index = find(&copy.0);
+    let within = index.contents().frames.iter().filter(|frame| frame.before > 0).count();
+    assert!(within > 5 && index.contents().checkpoints.len() > 5, "{within}");
+    let format = template("*%evt.num %evt.outputtime %proc.name (%thread.tid) %evt.type %fd.name %evt.info");
+    for filter in ["", "evt.failed=true", "proc.name=nginx"] {
+        compare(&copy.0, &index, filter, None, &format);
+    }
+}
+
+#[test]
+fn what_was_kept_in_memory_gets_an_index_when_it_is_written() {
+    static REQUEST: AtomicBool = AtomicBool::new(false);
+    let base = Scratch::new("ring");
+    let ring = Ring { size: RingSize::Seconds(3600), after: 0, request: &REQUEST };
+    let options = WriteOptions { path: base.0.clone(), ring: Some(ring), ..WriteOptions::default() };
+    let path = capture("502error");
+    write(&[path.clone()], options);
+    let dump = Scratch(PathBuf::from(format!("{}0", base.0.display())));
+    let index = find(&dump.0);
+    assert!(index.is_complete() && !index.is_beside());
+    assert_eq!(index.contents().events(), scap::survey(&path).unwrap().events());
+    compare(&dump.0, &index, "proc.name=nginx", None, &template("*%evt.num %proc.name %evt.info"));
+}
+
+#[test]
 fn of_a_file_that_was_not_completed_only_the_rest_is_read_to_tell_what_is_in_it() {
     let copy = Scratch::new("unfinished");
     let parts = ["tests_nginx_nginx", "502error", "mpm-event"].map(capture);
@@ -277,7 +310,7 @@ fn of_a_file_that_was_not_completed_only_the_rest_is_read_to_tell_what_is_in_it(
             let (mut kinds, mut names) = (BTreeMap::new(), BTreeSet::new());
             for frame in &contents.frames {
                 frame.kinds.iter().for_each(|(kind, count)| *kinds.entry(*kind).or_insert(0) += count);
-                names.extend(frame.names.iter().flatten().cloned());
+                names.extend(frame.names.iter().flat_map(scap::Texts::iter).map(<[u8]>::to_vec));
             }
             (kinds, names)
         };

@@ -1,7 +1,7 @@
 //! `tracer info` and `tracer index`: what is in a capture.
 
 use crate::output::summary::Summary;
-use crate::scap::{self, Contents, Found, Granularity, IndexedCapture};
+use crate::scap::{self, Contents, Found, Granularity, IndexedCapture, Texts};
 use crate::schema::EventType;
 use crate::source::SourceError;
 use jiff::Timestamp;
@@ -59,11 +59,11 @@ impl Info {
     }
 
     fn names(&self) -> Names {
-        Names::of(self.contents.frames.iter().map(|frame| frame.names.as_deref()))
+        Names::of(self.contents.frames.iter().map(|frame| frame.names.as_ref()))
     }
 
     fn containers(&self) -> Names {
-        Names::of(self.contents.frames.iter().map(|frame| frame.containers.as_deref()))
+        Names::of(self.contents.frames.iter().map(|frame| frame.containers.as_ref()))
     }
 
     fn summary(&self) -> Summary {
@@ -193,14 +193,14 @@ struct Names {
 }
 
 impl Names {
-    fn of<'a>(lists: impl Iterator<Item = Option<&'a [Vec<u8>]>>) -> Self {
+    fn of<'a>(lists: impl Iterator<Item = Option<&'a Texts>>) -> Self {
         let (mut names, mut more) = (BTreeSet::new(), false);
         for list in lists {
             more |= list.is_none();
-            for name in list.unwrap_or_default() {
+            for name in list.into_iter().flat_map(Texts::iter) {
                 // Notes about containers have a name of that kind; nothing runs by it.
                 if !name.starts_with(b"container:") && !names.contains(name) {
-                    names.insert(name.clone());
+                    names.insert(name.to_vec());
                 }
             }
         }
@@ -272,7 +272,8 @@ mod tests {
     #[test]
     fn names_are_listed_once_and_safe() {
         let lists = [vec![b"b".to_vec(), b"a\n".to_vec()], vec![b"b".to_vec(), b"container:x".to_vec()]];
-        let names = Names::of(lists.iter().map(|list| Some(list.as_slice())).chain([None]));
+        let lists = lists.map(Texts::from_iter);
+        let names = Names::of(lists.iter().map(Some).chain([None]));
         let mut out = Vec::new();
         names.write("Programs", &mut out).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "Programs    a\\n, b, …\n");

@@ -8,7 +8,7 @@ use super::event_set::EventSet;
 use super::pushdown;
 use super::transform::Operand;
 use crate::fields::Value;
-use crate::scap::Frame;
+use crate::scap::{Frame, Texts};
 use crate::schema::{Class, EventType};
 
 /// What is asked about a part.
@@ -57,7 +57,7 @@ impl Part<'_> {
             return true;
         }
         let can_be = |value: Value<'_>| check.answer_for(value) != Some(false);
-        let text = |list: &Option<Vec<Vec<u8>>>| {
+        let text = |list: &Option<Texts>| {
             list.as_ref().is_none_or(|list| list.iter().any(|text| can_be(Value::Text(text))))
         };
         let number = |list: &Option<Vec<i64>>| {

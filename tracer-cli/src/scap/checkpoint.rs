@@ -4,6 +4,7 @@
 //! is what it would have had after reading everything before.
 
 use super::index::{Checkpoint, unpack};
+use super::index_bytes::Bytes;
 use super::input::Input;
 use super::reader::CaptureSource;
 use super::write_state;
@@ -58,7 +59,7 @@ pub(super) fn make(
         live_threads: live_threads(&inspector.state),
         base: base.map(|base| base.frame),
         size: blocks.len() as u64,
-        state: pack(blocks, base.map(|base| base.blocks.as_slice()))?,
+        state: Bytes(pack(blocks, base.map(|base| base.blocks.as_slice()))?),
     })
 }
 
@@ -98,7 +99,7 @@ fn pack(blocks: &[u8], base: Option<&[u8]>) -> io::Result<Vec<u8>> {
 
 /// The blocks in a checkpoint, given those of its base.
 pub(super) fn unpacked(checkpoint: &Checkpoint, base: Option<&[u8]>) -> Option<Vec<u8>> {
-    unpack(&checkpoint.state, checkpoint.size, base)
+    unpack(&checkpoint.state.0, checkpoint.size, base)
 }
 
 /// Makes `inspector` know what it would know had it read everything before `checkpoint`, whose blocks

@@ -5,6 +5,7 @@
 //! capture of several sections like any other.
 
 use super::frame_file::FrameFile;
+use super::index_thread::IndexThread;
 use std::collections::VecDeque;
 use std::io;
 
@@ -78,20 +79,32 @@ impl FlightRing {
     }
 }
 
-/// Writes segments into a file; returns the number of events in it.
+/// Writes segments into a file, with their index where there is to be one; returns the number of events in it.
 ///
 /// # Errors
-/// Something could not be written; the number is that of the events that were.
-pub(super) fn write(file: &mut FrameFile, segments: VecDeque<Segment>) -> (u64, io::Result<()>) {
+/// Something could not be written; the number is that of the events that were. That the index could not is none.
+pub(super) fn write(
+    file: &mut FrameFile,
+    segments: VecDeque<Segment>,
+    mut index: Option<IndexThread>,
+) -> (u64, io::Result<()>) {
     let mut written = 0;
     for segment in segments {
         for frame in &segment.frames {
+            let offset = file.len();
             if let Err(e) = file.append(frame) {
                 return (written, Err(e));
+            }
+            if let Some(thread) = &mut index {
+                let done =
+                    zstd::decode_all(frame.as_slice()).and_then(|blocks| thread.frame(offset, &blocks, file));
+                index = index.filter(|_| done.is_ok());
             }
         }
         written += segment.events;
     }
+    // Without it the file is as good.
+    let _ = index.map(|index| index.finish(file));
     (written, Ok(()))
 }
 

@@ -16,7 +16,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 /// Frames that may wait.
-const WAITING: usize = 8;
+const WAITING: usize = 4;
 
 /// What the thread is to do, in order.
 enum Job {
@@ -291,6 +291,11 @@ impl Worker {
         }
     }
 
+    /// What makes the index of a file, if it gets one.
+    fn index_of(&self, file: &FrameFile) -> Option<IndexThread> {
+        self.has_index.then(|| IndexThread::start(file.path.display().to_string()).ok()).flatten()
+    }
+
     /// Writes what is in memory, in a thread of its own, one after the other.
     fn dump(&mut self, mut file: FrameFile) -> Result<(), Failure> {
         self.end_dump()?;
@@ -298,8 +303,9 @@ impl Worker {
         let segments = ring.take();
         let progress = Arc::clone(&self.progress);
         let path = file.path.clone();
+        let index = self.index_of(&file);
         let write = move || {
-            let (events, result) = flight_ring::write(&mut file, segments);
+            let (events, result) = flight_ring::write(&mut file, segments, index);
             progress.events.fetch_add(events, Ordering::Relaxed);
             result.map_err(|cause| {
                 let path = file.path.clone();
@@ -327,9 +333,7 @@ impl Worker {
         match job {
             Job::Open(file, filling) => {
                 self.complete();
-                if self.has_index {
-                    self.index = IndexThread::start(file.path.display().to_string()).ok();
-                }
+                self.index = self.index_of(&file);
                 self.file = Some(file);
                 self.in_file = 0;
                 self.filling = filling;

@@ -17,7 +17,8 @@
 //! Numbers are little endian. A reader leaves out records whose name it does not know: whatever
 //! changes in them is a new version.
 //!
-//! * **Frame** (1), a [`Frame`]: stands somewhere behind the part of the file that it describes.
+//! * **Frames** (1), a row of [`Frame`], compressed with zstd: stands somewhere behind the part of the file that it
+//!   describes, the end of which is that of a compressed frame.
 //! * **Checkpoint** (2), a [`Checkpoint`]: the state before the first event of a frame.
 //! * **Contents** (3), [`Contents`] compressed with zstd: all frames and the places of all checkpoints.
 //!   It is the last thing in the file. The 16 bytes before its end are its length (u64) and
@@ -27,6 +28,7 @@
 //! A capture that is not of zstd, or was written by another program, has its index in a file beside
 //! it: a row of such records that begins with **Subject** (4), which tells the file that it belongs to.
 
+use super::index_bytes::{Bytes, Texts};
 use crate::state::Machine;
 use bincode::config;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -37,9 +39,9 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 /// Magic number of the records: one of the sixteen of skippable frames.
 const MAGIC: u32 = 0x184D_2A5C;
 /// Of every record; with the version of the format.
-const NAME: [u8; 8] = *b"TRCRIDX\x02";
+const NAME: [u8; 8] = *b"TRCRIDX\x03";
 /// Ends the contents.
-const TRAILER: [u8; 8] = *b"TRCREND\x02";
+const TRAILER: [u8; 8] = *b"TRCREND\x03";
 /// Bytes before the record itself.
 const HEAD: usize = 8 + NAME.len() + 4 + 1;
 /// Bytes at the end of the contents.
@@ -53,12 +55,14 @@ const ENDS: u64 = 64 << 10;
 pub(super) const MAX_VALUES: usize = 256;
 
 /// Part of a capture that can be left out: whole blocks, from the first event of the part up to that
-/// of the next. The first one begins at the start of the file.
+/// of the next. The first one begins at the start of the file. Several may be in one compressed frame.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frame {
-    /// Where it begins in the file.
+    /// Where the compressed frame begins in the file in which it begins.
     pub offset: u64,
-    /// Bytes in the file up to the next one; records of the index that stand in between count.
+    /// Bytes of that one, when decompressed, that stand before it.
+    pub before: u64,
+    /// Bytes in the file up to `offset` of the next one; records of the index that stand in between count.
     pub len: u64,
     /// Where it begins in what was decompressed.
     pub start: u64,
@@ -75,12 +79,12 @@ pub struct Frame {
     /// How many events of each kind.
     pub kinds: Vec<(EventKey, u64)>,
     /// Names of the programs that made events (`proc.name`), in order; `None`: too many.
-    pub names: Option<Vec<Vec<u8>>>,
+    pub names: Option<Texts>,
     /// Their threads and processes, in order.
     pub tids: Option<Vec<i64>>,
     pub pids: Option<Vec<i64>>,
     /// Ids of the containers they were in, in order.
-    pub containers: Option<Vec<Vec<u8>>>,
+    pub containers: Option<Texts>,
     /// Events delivered after one with a later time.
     pub late: u64,
     /// Blocks of events that this program did not know.
@@ -117,7 +121,7 @@ pub struct Checkpoint {
     /// Bytes of the state when decompressed.
     pub size: u64,
     /// The state: a section without events as at the beginning of a capture, compressed with zstd.
-    pub state: Vec<u8>,
+    pub state: Bytes,
 }
 
 /// What a file has, and where.
@@ -180,13 +184,13 @@ impl Subject {
 /// A record.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Record {
-    Frame(Frame),
+    Frames(Vec<Frame>),
     Checkpoint(Checkpoint),
     Contents(Contents),
     Subject(Subject),
 }
 
-const FRAME: u8 = 1;
+const FRAMES: u8 = 1;
 const CHECKPOINT: u8 = 2;
 const CONTENTS: u8 = 3;
 const SUBJECT: u8 = 4;
@@ -199,18 +203,10 @@ impl Record {
     pub fn to_bytes(&self) -> io::Result<Vec<u8>> {
         let mut out = vec![0; HEAD];
         let (kind, tail) = match self {
-            Record::Frame(frame) => (FRAME, encode(frame, &mut out).map(|()| 0)),
+            Record::Frames(frames) => (FRAMES, encode_packed(frames, &mut out).map(|()| 0)),
             Record::Checkpoint(checkpoint) => (CHECKPOINT, encode(checkpoint, &mut out).map(|()| 0)),
             Record::Subject(subject) => (SUBJECT, encode(subject, &mut out).map(|()| 0)),
-            Record::Contents(contents) => {
-                let mut plain = Vec::new();
-                let done = encode(contents, &mut plain).and_then(|()| {
-                    out.extend_from_slice(&(plain.len() as u64).to_le_bytes());
-                    out.extend_from_slice(&zstd::bulk::compress(&plain, 3)?);
-                    Ok(TAIL)
-                });
-                (CONTENTS, done)
-            }
+            Record::Contents(contents) => (CONTENTS, encode_packed(contents, &mut out).map(|()| TAIL)),
         };
         let total = out.len() + tail?;
         if total > MAX_RECORD {
@@ -260,13 +256,10 @@ impl Record {
         }
         let (kind, body) = body.split_first()?;
         Some(match *kind {
-            FRAME => Record::Frame(decode(body)?),
+            FRAMES => Record::Frames(decode_packed(body)?),
             CHECKPOINT => Record::Checkpoint(decode(body)?),
             SUBJECT => Record::Subject(decode(body)?),
-            CONTENTS => {
-                let (size, packed) = body.get(..body.len().checked_sub(TAIL)?)?.split_first_chunk::<8>()?;
-                Record::Contents(decode(&unpack(packed, u64::from_le_bytes(*size), None)?)?)
-            }
+            CONTENTS => Record::Contents(decode_packed(body.get(..body.len().checked_sub(TAIL)?)?)?),
             _ => return None,
         })
     }
@@ -328,14 +321,19 @@ impl Contents {
     pub(super) fn is_sound(&self, len: u64) -> bool {
         let follows = |a: &Frame, b: &Frame| {
             a.offset.checked_add(a.len) == Some(b.offset)
+                && b.before <= b.start
                 && a.start.checked_add(a.size) == Some(b.start)
                 && a.events_before.checked_add(a.events) == Some(b.events_before)
         };
         let frames = self.frames.windows(2).all(|pair| matches!(pair, [a, b] if follows(a, b)));
-        let first = self.frames.first().is_none_or(|f| f.offset == 0 && f.start == 0 && f.events_before == 0);
+        let first = self
+            .frames
+            .first()
+            .is_none_or(|f| f.offset == 0 && f.before == 0 && f.start == 0 && f.events_before == 0);
         let count = self.frames.len() as u64;
         let in_order = self.checkpoints.windows(2).all(|pair| matches!(pair, [a, b] if a.0 < b.0));
-        let known = self.checkpoints.iter().all(|(frame, at)| *frame < count && *at < len);
+        // A file that was not completed may end with one for what is behind the last frame that is known.
+        let known = self.checkpoints.iter().all(|(frame, at)| *frame <= count && *at < len);
         frames && first && in_order && known
     }
 
@@ -361,6 +359,20 @@ fn encode(value: &impl Serialize, out: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
+/// With its length in front, compressed.
+fn encode_packed(value: &impl Serialize, out: &mut Vec<u8>) -> io::Result<()> {
+    let mut plain = Vec::new();
+    encode(value, &mut plain)?;
+    out.extend_from_slice(&(plain.len() as u64).to_le_bytes());
+    out.extend_from_slice(&zstd::bulk::compress(&plain, 3)?);
+    Ok(())
+}
+
+fn decode_packed<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let (size, packed) = bytes.split_first_chunk::<8>()?;
+    decode(&unpack(packed, u64::from_le_bytes(*size), None)?)
+}
+
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let config = config::standard().with_limit::<MAX_RECORD>();
     bincode::serde::decode_from_slice(bytes, config).ok().map(|(value, _)| value)
@@ -380,7 +392,7 @@ mod tests {
             events_before: i * 10,
             events: 10,
             kinds: vec![(key, 9), (EventKey { ty: 1, call: Some(300) }, 1)],
-            names: Some(vec![b"cat\xff".to_vec()]),
+            names: Some([&b"cat\xff"[..], b""].into_iter().collect()),
             ..Frame::default()
         };
         Contents { frames: (0..3).map(frame).collect(), checkpoints: vec![(1, 100)], ..Contents::default() }
@@ -391,7 +403,7 @@ mod tests {
         let checkpoint = Checkpoint { ended: vec![(-5, 6)], base: Some(3), ..Checkpoint::default() };
         let subject = Subject { len: 5, modified: -1, ends: 7 };
         for record in [
-            Record::Frame(Frame::default()),
+            Record::Frames(contents().frames),
             Record::Checkpoint(checkpoint),
             Record::Contents(contents()),
             Record::Subject(subject),
@@ -425,7 +437,8 @@ mod tests {
         assert!(!with(|c| c.frames[1].offset += 1));
         assert!(!with(|c| c.frames[2].events_before = 5));
         assert!(!with(|c| c.frames[0].len = u64::MAX));
-        assert!(!with(|c| c.checkpoints[0].0 = 3));
+        assert!(!with(|c| c.frames[1].before = 1001));
+        assert!(!with(|c| c.checkpoints[0].0 = 4));
         assert!(!with(|c| c.checkpoints[0].1 = 1000));
         assert!(!with(|c| c.checkpoints.push((1, 100))));
     }

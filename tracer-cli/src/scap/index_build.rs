@@ -3,6 +3,7 @@
 
 use super::checkpoint::{self, Base};
 use super::index::{Contents, EventKey, Facts, Frame, MAX_VALUES, Record};
+use super::index_bytes::Texts;
 use super::reader::CaptureSource;
 use crate::event::{Event, EventBits};
 use crate::schema::{Class, EventType};
@@ -17,7 +18,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A border between two frames of a compressed file: where the second begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Border {
     /// In what was decompressed.
     pub start: u64,
@@ -49,19 +50,26 @@ impl Borders {
 /// How fine an index is.
 #[derive(Debug, Clone, Copy)]
 pub struct Granularity {
-    /// Bytes of events from which on a frame may end.
+    /// Bytes of events from which on a frame may end where a compressed one does …
     pub frame: u64,
+    /// … and within one.
+    pub part: u64,
     /// Bytes of events from which on the state is written again …
     pub checkpoint: u64,
-    /// … and so many to each byte that the state had the last time.
+    /// … and so many to each byte that the state had the last time …
     pub to_state: u64,
+    /// … and so many of the file to each byte that the checkpoint had.
+    pub to_checkpoint: u64,
 }
 
 impl Default for Granularity {
     fn default() -> Self {
-        Self { frame: 256 << 10, checkpoint: 2 << 20, to_state: 4 }
+        Self { frame: 256 << 10, part: 1 << 20, checkpoint: 1 << 20, to_state: 2, to_checkpoint: 64 }
     }
 }
+
+/// Bytes of a compressed frame behind which no frame begins: a reader has to decompress what is before.
+const REACH: u64 = 16 << 20;
 
 /// A state of which compression leaves more than one in so many bytes is no longer like its base.
 const LIKENESS: usize = 10;
@@ -72,8 +80,12 @@ pub(super) struct Builder {
     inspector: Inspector,
     /// `None`: the file is not compressed, and a frame may begin at any event.
     borders: Option<Borders>,
+    /// The compressed frame that is being read.
+    packed: Border,
     granularity: Granularity,
     frame: Frame,
+    /// Frames that end within that one: they are handed out together.
+    finished: Vec<Frame>,
     /// Number of the frame.
     number: u64,
     /// What the present frame has.
@@ -85,6 +97,9 @@ pub(super) struct Builder {
     /// Where the last checkpoint is in what was decompressed, and how large its state.
     checked_at: u64,
     checked_size: u64,
+    /// The same in the file.
+    packed_at: u64,
+    packed_size: u64,
     base: Option<Base>,
 }
 
@@ -98,8 +113,10 @@ impl Builder {
             source,
             inspector: Inspector::default(),
             borders,
+            packed: Border::default(),
             granularity,
             frame: Frame::default(),
+            finished: Vec::new(),
             number: 0,
             found: Found::default(),
             counted: 0,
@@ -107,6 +124,8 @@ impl Builder {
             unknown_before: 0,
             checked_at: 0,
             checked_size: 0,
+            packed_at: 0,
+            packed_size: 0,
             base: None,
         }
     }
@@ -139,8 +158,8 @@ impl Builder {
         facts.first_ts = self.inspector.clock().first_ts.unwrap_or(0);
         let start = self.source.offset();
         let end = self.borders.as_ref().map_or(Some(start), |b| b.take_until(start).map(|b| b.offset));
-        let end = Border { start, offset: end.unwrap_or(self.frame.offset) };
-        self.finish_frame(end, emit)?;
+        let end = Border { start, offset: end.unwrap_or(self.packed.offset) };
+        self.finish_frame(end, start, emit)?;
         result.map(|()| facts)
     }
 
@@ -151,8 +170,8 @@ impl Builder {
                 && !self.is_amended
                 && let Some(border) = self.border(at)
             {
-                self.finish_frame(border, emit)?;
-                self.begin_frame(border);
+                self.finish_frame(border, at, emit)?;
+                self.begin_frame(border, at);
                 self.check(at, emit)?;
             }
             let mut event = match self.source.next()? {
@@ -178,43 +197,63 @@ impl Builder {
         }
     }
 
-    /// The border at which the event at `at` begins a frame, if it does.
+    /// Where the event at `at` is compressed, if it begins a frame.
     fn border(&mut self, at: u64) -> Option<Border> {
-        // The state alone, with which a file begins, is not worth a frame.
-        let is_large = self.counted > self.frame.events_before
-            && at - self.frame.start.min(at) >= self.granularity.frame;
-        match &self.borders {
-            None => is_large.then_some(Border { start: at, offset: at }),
-            Some(borders) => borders.take_until(at).filter(|border| border.start == at && is_large),
+        let Some(borders) = &self.borders else {
+            self.packed = Border { start: at, offset: at };
+            return self.is_large(at, self.granularity.frame).then_some(self.packed);
+        };
+        if let Some(border) = borders.take_until(at) {
+            self.packed = border;
         }
+        let is_begun = match at - self.packed.start.min(at) {
+            // What is left of a compressed frame is not to make reading the next one dearer.
+            0 => self.is_large(at, self.granularity.frame) || self.frame.before > 0,
+            before => before < REACH && self.is_large(at, self.granularity.part),
+        };
+        is_begun.then_some(self.packed)
     }
 
-    fn begin_frame(&mut self, border: Border) {
+    /// Whether so many bytes are in the present frame. The state alone, with which a file begins, is not worth one.
+    fn is_large(&self, at: u64, least: u64) -> bool {
+        self.counted > self.frame.events_before && at - self.frame.start.min(at) >= least
+    }
+
+    fn begin_frame(&mut self, border: Border, start: u64) {
         self.number += 1;
         self.unknown_before = self.source.unknown();
         self.frame = Frame {
             offset: border.offset,
-            start: border.start,
+            before: start.saturating_sub(border.start),
+            start,
             events_before: self.counted,
             ..Frame::default()
         };
     }
 
-    fn finish_frame(&mut self, end: Border, emit: Emit<'_>) -> Result<(), SourceError> {
+    /// Ends the present frame at `at`, which is in the compressed frame that begins at `border`.
+    fn finish_frame(&mut self, border: Border, at: u64, emit: Emit<'_>) -> Result<(), SourceError> {
         let mut frame = std::mem::take(&mut self.frame);
-        frame.len = end.offset.saturating_sub(frame.offset);
-        frame.size = end.start.saturating_sub(frame.start);
+        frame.len = border.offset.saturating_sub(frame.offset);
+        frame.size = at.saturating_sub(frame.start);
         frame.events = self.counted - frame.events_before;
         frame.unknown = self.source.unknown() - self.unknown_before;
         self.found.finish(&mut frame);
-        emit(Record::Frame(frame)).map_err(unwritten)
+        self.finished.push(frame);
+        match border.start == at {
+            true => emit(Record::Frames(std::mem::take(&mut self.finished))).map_err(unwritten),
+            false => Ok(()),
+        }
     }
 
     /// Writes a checkpoint at the beginning of the present frame if it is time for one.
     fn check(&mut self, at: u64, emit: Emit<'_>) -> Result<(), SourceError> {
-        let wanted =
-            self.granularity.checkpoint.max(self.checked_size.saturating_mul(self.granularity.to_state));
-        if at - self.checked_at.min(at) < wanted {
+        let Granularity { checkpoint, to_state, to_checkpoint, .. } = self.granularity;
+        let wanted = checkpoint.max(self.checked_size.saturating_mul(to_state));
+        let packed = self.packed_until(at);
+        if at - self.checked_at.min(at) < wanted
+            || packed.saturating_sub(self.packed_at) < self.packed_size.saturating_mul(to_checkpoint)
+        {
             return Ok(());
         }
         self.inspector.settle();
@@ -225,13 +264,26 @@ impl Builder {
         let mut made = make(self.base.as_ref())?;
         self.checked_at = at;
         self.checked_size = blocks.len() as u64;
-        if self.base.is_some() && made.state.len() > blocks.len() / LIKENESS {
+        self.packed_at = packed;
+        if self.base.is_some() && made.state.0.len() > blocks.len() / LIKENESS {
             made = make(None)?;
         }
+        self.packed_size = made.state.0.len() as u64;
         if made.base.is_none() {
+            // Those that are compressed with it are smaller.
+            self.packed_size /= LIKENESS as u64;
             self.base = Some(Base { frame: self.number, blocks });
         }
         emit(Record::Checkpoint(made)).map_err(unwritten)
+    }
+
+    /// About where in the file what is at `at` when decompressed is.
+    fn packed_until(&self, at: u64) -> u64 {
+        let Border { start, offset } = self.packed;
+        match start {
+            0 => at,
+            _ => (u128::from(at) * u128::from(offset) / u128::from(start)) as u64,
+        }
     }
 }
 
@@ -290,10 +342,10 @@ impl Found {
         frame.kinds = kinds;
         (frame.first_ts, frame.last_ts) = found.times.unwrap_or((u64::MAX, 0));
         frame.late = found.late;
-        frame.names = listed(found.names.into_iter().map(Vec::from));
+        frame.names = listed(found.names.into_iter()).map(Texts::from_iter);
         frame.tids = listed(found.threads.into_keys());
         frame.pids = listed(found.pids.into_iter());
-        frame.containers = listed(found.containers.into_iter().map(Vec::from));
+        frame.containers = listed(found.containers.into_iter()).map(Texts::from_iter);
     }
 }
 
@@ -326,7 +378,7 @@ impl Collected {
     /// Notes a record that is written at `at`.
     pub fn add(&mut self, record: Record, at: u64) {
         match record {
-            Record::Frame(frame) => self.frames.push(frame),
+            Record::Frames(frames) => self.frames.extend(frames),
             Record::Checkpoint(checkpoint) => _ = self.checkpoints.insert(checkpoint.frame, at),
             Record::Contents(_) | Record::Subject(_) => {}
         }

@@ -71,7 +71,7 @@ fn write(path: &Path, file: &File, granularity: Granularity, target: &Path) -> R
     let mut collected = Collected::default();
     let facts = builder(path, file, granularity)?.run(&mut |record| {
         // The contents have all frames.
-        let place = if matches!(record, Record::Frame(_)) { at } else { put(&record, &mut at)? };
+        let place = if matches!(record, Record::Frames(_)) { at } else { put(&record, &mut at)? };
         collected.add(record, place);
         Ok(())
     })?;

@@ -15,7 +15,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 
 /// Frames that may wait for the thread.
-const WAITING: usize = 32;
+const WAITING: usize = 8;
 
 /// A frame that is in the file.
 struct Written {

@@ -17,7 +17,7 @@ use crate::window::Window;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,10 +57,11 @@ pub enum Found {
 pub struct Portion {
     /// Where the checkpoint is that it begins with; `None` at the beginning of the file.
     checkpoint: Option<u64>,
-    /// In the file.
+    /// In the file: where the compressed frame begins, and bytes of that one, when decompressed, before the portion.
     offset: u64,
-    /// `None`: up to the end.
-    end: Option<u64>,
+    before: u64,
+    /// Bytes when decompressed; `None`: up to the end.
+    size: Option<u64>,
     /// In what was decompressed.
     start: u64,
     events_before: u64,
@@ -120,9 +121,10 @@ impl IndexedCapture {
         let mut inspector = Inspector::default();
         let source = self.open(&rest, &mut inspector)?;
         let mut frames = self.contents.frames.clone();
-        frames.retain(|frame| frame.offset < rest.offset);
+        frames.retain(|frame| frame.start < rest.start);
         // What the first section says stands at the beginning.
-        let beginning = Portion { checkpoint: None, offset: 0, end: None, start: 0, events_before: 0 };
+        let beginning =
+            Portion { checkpoint: None, offset: 0, before: 0, size: None, start: 0, events_before: 0 };
         let mut first = Inspector::default();
         self.open(&beginning, &mut first)?;
         let facts = Facts { first_ts: self.contents.facts.first_ts, ..Facts::of(&first.state.machine) };
@@ -130,8 +132,8 @@ impl IndexedCapture {
         let first = Frame { offset, start, events_before, ..Frame::default() };
         let builder = Builder::of_rest(source, inspector, first, frames.len() as u64);
         builder.run_on(&mut |record| {
-            if let Record::Frame(frame) = record {
-                frames.push(frame);
+            if let Record::Frames(more) = record {
+                frames.extend(more);
             }
             Ok(())
         })?;
@@ -211,18 +213,15 @@ impl IndexedCapture {
     /// The frames from `begin`, which has a checkpoint, up to `end`.
     fn portion(&self, begin: usize, end: usize) -> Option<Portion> {
         let frames = &self.contents.frames;
-        let (offset, start, events_before) = match (frames.get(begin), self.tail) {
-            (Some(frame), _) => (frame.offset, frame.start, frame.events_before),
-            (None, Some(tail)) => (tail.offset, tail.start, tail.events_before),
+        let checkpoint = self.contents.checkpoints.iter().find(|(frame, _)| *frame == begin as u64);
+        let checkpoint = checkpoint.map(|(_, at)| *at);
+        let (offset, before, start, events_before) = match (frames.get(begin), self.tail) {
+            (Some(frame), _) => (frame.offset, frame.before, frame.start, frame.events_before),
+            (None, Some(tail)) => (tail.offset, 0, tail.start, tail.events_before),
             (None, None) => return None,
         };
-        // The last frame that is known goes on to the end: what is behind it are records of the index.
-        let end = frames.get(end).map(|next| next.offset).or_else(|| {
-            let tail = self.tail.filter(|_| end == frames.len())?;
-            Some(tail.offset)
-        });
-        let checkpoint = self.contents.checkpoints.iter().find(|(frame, _)| *frame == begin as u64);
-        Some(Portion { checkpoint: checkpoint.map(|(_, at)| *at), offset, end, start, events_before })
+        let size = (end <= frames.len()).then(|| self.bytes(begin, end));
+        Some(Portion { checkpoint, offset, before, size, start, events_before })
     }
 
     /// Begins to read a portion.
@@ -231,9 +230,11 @@ impl IndexedCapture {
         let failed = |cause| SourceError::Io { what: name.clone(), cause };
         let mut file = File::open(&self.path).map_err(failed)?;
         file.seek(SeekFrom::Start(portion.offset)).map_err(failed)?;
-        let len = portion.end.map_or(u64::MAX, |end| end.saturating_sub(portion.offset));
-        let input =
-            Input::part(name.clone(), file.take(len), self.compression, portion.start).map_err(failed)?;
+        let inner = self.compression.unpacked(file).map_err(failed)?;
+        let left = portion.size.unwrap_or(u64::MAX);
+        let part = Part { inner, before: portion.before, left };
+        let mut input = Input::part(name.clone(), part, Compression::None, portion.start).map_err(failed)?;
+        input.compression = self.compression;
         let mut source = CaptureSource::of(input);
         match portion.checkpoint {
             None => {
@@ -329,6 +330,32 @@ fn search(file: &File) -> Option<(Contents, Tail)> {
         events_before: last.events_before + last.events,
     };
     contents.is_sound(file.metadata().ok()?.len()).then_some((contents, tail))
+}
+
+/// Part of what is decompressed.
+struct Part {
+    inner: Box<dyn Read + Send>,
+    /// Bytes before it that are still to come.
+    before: u64,
+    /// Bytes of it that are still to come.
+    left: u64,
+}
+
+impl Read for Part {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.before > 0 {
+            let most = usize::try_from(self.before).unwrap_or(usize::MAX).min(out.len());
+            let read = self.inner.read(out.get_mut(..most).unwrap_or_default())?;
+            if read == 0 {
+                return Ok(0);
+            }
+            self.before -= read as u64;
+        }
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(out.len());
+        let read = self.inner.read(out.get_mut(..most).unwrap_or_default())?;
+        self.left -= read as u64;
+        Ok(read)
+    }
 }
 
 /// What is read of a capture, and what is left out.

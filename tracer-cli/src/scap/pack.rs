@@ -20,6 +20,33 @@ pub enum Codec {
     Zstd(Option<i32>),
 }
 
+/// A frame is written when so many bytes of blocks are there: compression is the better the more it sees; without it,
+/// what does not fit on a full disk is the less.
+const FRAME: usize = 1 << 20;
+const PLAIN_FRAME: usize = 64 << 10;
+/// Of zstd a large frame is a tenth smaller than small ones are, but who wants a part of it has to decompress what is
+/// before. So they are large where the whole is read in a tenth of a second, up to so many bytes of blocks, and where one
+/// is little beside all that is before: one part in so many.
+const LARGE_FRAME: usize = 8 << 20;
+const SOON_READ: u64 = 128 << 20;
+const FEW: u64 = 1024;
+
+impl Codec {
+    /// Bytes of blocks that make a frame, where so many were written before to the file, which is to end with about
+    /// `most` bytes.
+    pub(super) fn frame(self, before: u64, most: Option<u64>) -> usize {
+        let wanted = if before < SOON_READ { LARGE_FRAME as u64 } else { before / FEW };
+        match self {
+            Codec::None => PLAIN_FRAME,
+            Codec::Gzip => FRAME,
+            Codec::Zstd(_) => {
+                let frame = wanted.min(most.unwrap_or(u64::MAX));
+                usize::try_from(frame).unwrap_or(LARGE_FRAME).clamp(FRAME, LARGE_FRAME)
+            }
+        }
+    }
+}
+
 impl Default for Codec {
     fn default() -> Self {
         Codec::Zstd(None)
@@ -29,6 +56,12 @@ impl Default for Codec {
 /// Level for those that come too fast: for them it is four times as fast as the effort that suits them, and four
 /// thirds of the size.
 const QUICK_LEVEL: i32 = 1;
+
+/// Size of the table in which the compressor looks for what it has seen, as a power of two: for most frames, and for larger
+/// ones than so many bytes, of which it would forget most.
+const HASH_LOG: u32 = 18;
+const LARGE_HASH_LOG: u32 = 20;
+const LARGE: usize = 2 << 20;
 
 /// The effort takes one part in so many of the time of a CPU at most, when nobody can wait for it.
 const PARTS: u32 = 4;
@@ -74,7 +107,13 @@ impl Packer {
                     Some(quick) if begin < self.free_at => {
                         quick.compress_to_buffer(blocks, &mut self.packed)?
                     }
-                    _ => zstd.compress_to_buffer(blocks, &mut self.packed)?,
+                    _ => {
+                        if self.codec == Codec::Zstd(None) {
+                            let log = if blocks.len() > LARGE { LARGE_HASH_LOG } else { HASH_LOG };
+                            zstd.set_parameter(CParameter::HashLog(log))?;
+                        }
+                        zstd.compress_to_buffer(blocks, &mut self.packed)?
+                    }
                 };
                 if begin >= self.free_at {
                     self.free_at = begin + begin.elapsed().max(Duration::from_micros(1)) * PARTS;
@@ -106,7 +145,7 @@ fn event_compressor() -> io::Result<Compressor<'static>> {
         CParameter::Strategy(Strategy::ZSTD_lazy),
         CParameter::MinMatch(7),
         CParameter::WindowLog(23),
-        CParameter::HashLog(18),
+        CParameter::HashLog(HASH_LOG),
         CParameter::ChainLog(16),
         CParameter::SearchLog(6),
     ] {
@@ -118,6 +157,17 @@ fn event_compressor() -> io::Result<Compressor<'static>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn frames_are_large_in_small_files_and_in_huge_ones() {
+        let zstd = Codec::default();
+        assert_eq!(zstd.frame(0, None), LARGE_FRAME);
+        assert_eq!(zstd.frame(1 << 30, None), FRAME);
+        assert_eq!(zstd.frame(3 << 30, None), 3 << 20);
+        assert_eq!(zstd.frame(1 << 40, None), LARGE_FRAME);
+        assert_eq!((zstd.frame(0, Some(0)), zstd.frame(0, Some(2 << 20))), (FRAME, 2 << 20));
+        assert_eq!(Codec::None.frame(1 << 40, None), PLAIN_FRAME);
+    }
 
     #[test]
     fn what_comes_too_fast_is_compressed_with_less_effort_and_reads_the_same() {

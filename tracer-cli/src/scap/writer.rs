@@ -31,17 +31,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A frame is written when so many bytes are in the buffer: compression is the better the more it
-/// sees; without it, what does not fit on a full disk is the less.
-const FRAME: usize = 1 << 20;
-const PLAIN_FRAME: usize = 64 << 10;
-/// … or when so much time has passed; with what a source may sleep less than a second.
+/// A frame that is not full is written when so much time has passed; with what a source may sleep less than a second.
 const MAX_DELAY: Duration = Duration::from_millis(500);
 
 /// A frame waits so long for what engines say of the containers that its events are of, and while it
 /// is no larger than this.
 const MAX_HOLD: Duration = Duration::from_secs(1);
-const HELD_FRAME: usize = 8 * FRAME;
+const HELD_FRAME: usize = 16 << 20;
 
 /// What to write and where.
 #[derive(Debug, Clone, Default)]
@@ -92,6 +88,8 @@ pub struct CaptureWriter {
     file: Option<PathBuf>,
     /// Whole blocks that are not in the file yet.
     blocks: Vec<u8>,
+    /// Bytes of them with which a frame is full.
+    frame: usize,
     /// Events in them.
     waiting: u64,
     /// Events handed over to be written.
@@ -132,6 +130,11 @@ pub struct CaptureWriter {
 }
 
 impl WriteOptions {
+    /// Bytes of blocks that make a frame, where so many are in the file.
+    fn frame(&self, rotation: &Rotation, sent: u64) -> usize {
+        self.codec.frame(sent, rotation.bytes.into_iter().chain(rotation.total.map(|all| all / 8)).min())
+    }
+
     /// Looks for what is wrong before anything is written.
     ///
     /// # Errors
@@ -145,6 +148,14 @@ impl CaptureWriter {
     /// # Errors
     /// As [`WriteOptions::check`]; or there is no memory for another thread.
     pub fn new(options: WriteOptions) -> Result<Self, String> {
+        let rotation = match options.ring.map(|ring| ring.size) {
+            None => options.rotation,
+            Some(RingSize::Bytes(all)) => Rotation { bytes: Some(all / SEGMENTS), ..Rotation::default() },
+            Some(RingSize::Seconds(all)) => {
+                Rotation { seconds: Some((all / SEGMENTS).max(1)), ..Rotation::default() }
+            }
+        };
+        let frame = options.frame(&rotation, 0);
         Ok(Self {
             names: Names::new(options.path.clone(), options.rotation, options.ring.is_some())?,
             queue: FrameQueue::new(
@@ -154,20 +165,15 @@ impl CaptureWriter {
                 !options.no_index,
             )
             .map_err(|e| format!("-w: {e}"))?,
-            rotation: match options.ring.map(|ring| ring.size) {
-                None => options.rotation,
-                Some(RingSize::Bytes(all)) => Rotation { bytes: Some(all / SEGMENTS), ..Rotation::default() },
-                Some(RingSize::Seconds(all)) => {
-                    Rotation { seconds: Some((all / SEGMENTS).max(1)), ..Rotation::default() }
-                }
-            },
+            rotation,
             trigger: None,
             dump_at: None,
             in_memory: 0,
             last_ts: 0,
             options,
             file: None,
-            blocks: Vec::with_capacity(FRAME + FRAME / 8),
+            blocks: Vec::new(),
+            frame,
             waiting: 0,
             sent: 0,
             notes_at: 0,
@@ -238,7 +244,7 @@ impl CaptureWriter {
         if self.options.codec == Codec::None {
             self.fill.bytes = self.fill.unpacked;
         }
-        if self.blocks.len() >= self.frame() && !self.is_held() { self.write_frame() } else { Ok(()) }
+        if self.blocks.len() >= self.frame && !self.is_held() { self.write_frame() } else { Ok(()) }
     }
 
     /// Whether more should be known of containers before their events are in the file: notes about
@@ -251,10 +257,6 @@ impl CaptureWriter {
     #[inline]
     fn unpacked(&self) -> u64 {
         self.queue.sent() + self.blocks.len() as u64
-    }
-
-    fn frame(&self) -> usize {
-        if self.options.codec == Codec::None { PLAIN_FRAME } else { FRAME }
     }
 
     /// Makes a frame of what is in the buffer.
@@ -272,6 +274,7 @@ impl CaptureWriter {
                 let _ = std::fs::remove_file(oldest);
             }
             self.queue.frame(&mut self.blocks, events, self.last_ts);
+            self.frame = self.options.frame(&self.rotation, self.queue.sent());
             self.notes_at = 0;
             self.fill.bytes = self.queue.file_len();
         }
@@ -375,7 +378,7 @@ impl CaptureWriter {
     }
 
     fn write_state(&mut self, state: &State, ts: u64) -> io::Result<()> {
-        let frame = self.frame();
+        let frame = self.frame;
         let mut blocks = std::mem::take(&mut self.blocks);
         let redaction = self.options.redaction.clone();
         let mut listed = self.listed.take();
@@ -409,7 +412,7 @@ impl CaptureWriter {
         })?;
         self.blocks.extend_from_slice(&blocks);
         self.replica = Some(Replica::read(blocks, self.options.exit_only).map_err(io::Error::other)?);
-        if self.blocks.len() >= self.frame() { self.write_frame() } else { Ok(()) }
+        if self.blocks.len() >= self.frame { self.write_frame() } else { Ok(()) }
     }
 
     /// Completes the present section: readers refuse those without any event.
