@@ -14,10 +14,14 @@ use crate::schema::{EventType, ParamType, TypeSet};
 use crate::state::thread::Thread;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Most rows that are kept. What does not fit is counted.
 pub const MAX_ROWS: usize = 65_536;
+/// The same for a sample of the running system, but for rows of threads: a flood of names reaches it with the first sample,
+/// so that no later one takes more memory.
+const MAX_LIVE_ROWS: usize = 16_384;
 
 /// A column ready to be filled.
 #[derive(Debug, Clone)]
@@ -163,6 +167,8 @@ pub struct Sample {
     pub last_ts: u64,
     /// Events that passed the filter.
     pub events: u64,
+    /// Goes with the last copy of it.
+    pub token: Arc<()>,
 }
 
 /// A row that is being filled.
@@ -209,6 +215,13 @@ impl Table {
     /// One for a part of a capture, which has room for whatever comes.
     pub fn of_part(layout: Layout) -> Self {
         Self { limit: usize::MAX, ..Self::new(layout) }
+    }
+
+    /// One for samples of the running system.
+    pub fn live(layout: Layout) -> Self {
+        let table = Self::new(layout);
+        let limit = if table.glances.of_threads { MAX_ROWS } else { MAX_LIVE_ROWS };
+        Self { limit, ..table }
     }
 
     pub fn new(layout: Layout) -> Self {
@@ -461,7 +474,8 @@ impl Table {
             (_, None) => self.rows.iter().map(|row| self.finish(&row.folds, span)).collect(),
             ([key, ..], Some(group)) => self.grouped(*key, group, span),
         };
-        Sample { rows, overflow: self.overflow, span, last_ts: self.last_ts, events: self.events }
+        let Self { overflow, last_ts, events, .. } = *self;
+        Sample { rows, overflow, span, last_ts, events, token: Arc::default() }
     }
 
     fn grouped(&self, key: usize, group: usize, span: Duration) -> Vec<Row> {

@@ -15,13 +15,15 @@ use crate::state::{Context, State};
 use crate::window::Window;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
 /// How often what has been read of a file so far is shown.
 const PROGRESS: Duration = Duration::from_millis(300);
+/// Samples of the running system that are there at a time.
+const MOST_SAMPLES: usize = 2;
 /// Lines of a capture that are handed over at once.
 const LINES_AT_ONCE: usize = 4096;
 
@@ -48,6 +50,8 @@ pub(super) struct Gatherer {
     begin_ts: u64,
     end_ts: u64,
     reported: Instant,
+    /// Samples that the screen may have: those that are not gone.
+    samples: Vec<Weak<()>>,
     recorder: Option<Recorder>,
 }
 
@@ -71,6 +75,7 @@ impl Gatherer {
             begin_ts: 0,
             end_ts: 0,
             reported: Instant::now(),
+            samples: Vec::new(),
             recorder: None,
         }
     }
@@ -169,7 +174,7 @@ impl Gatherer {
         self.interval = order.interval;
         self.every_interval = order.every_interval || self.is_live;
         self.window = order.window;
-        self.tally.take(order.subject, order.filter);
+        self.tally.take(order.subject, order.filter, self.is_live);
         self.begin_ts = self.tally.reading.last_ts;
         self.end_ts = 0;
         if !self.is_live {
@@ -288,11 +293,20 @@ impl Gatherer {
     fn report(&mut self, ts: u64, span: Duration) {
         let number = self.number;
         let Gathering::Table(table) = &self.tally.gathering else { return self.hand_over_lines() };
+        if self.is_live {
+            self.samples.retain(|sample| sample.strong_count() > 0);
+            // One is shown and one waits: the screen has more to do than it can, and gets the next one.
+            if self.samples.len() >= MOST_SAMPLES {
+                return;
+            }
+        }
         let mut sample = table.sample(span);
         sample.last_ts = ts;
+        if self.is_live {
+            self.samples.push(Arc::downgrade(&sample.token));
+        }
         let report = Report::Sample { number, sample };
         if self.is_live {
-            // The screen has more to do than it can: it gets the next one.
             let _ = self.reports.try_send(report);
         } else {
             let _ = self.reports.send(report);

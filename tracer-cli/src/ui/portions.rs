@@ -183,3 +183,97 @@ impl Sink for Part {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::aggregate::Layout;
+    use super::super::catalog::Catalog;
+    use super::super::tally::Gathering;
+    use super::super::view::{Kind, View, at_depth};
+    use super::super::watch::Subject;
+    use super::*;
+    use crate::filter::Filter;
+    use crate::scap::{self, ReadOptions};
+    use std::path::Path;
+
+    /// Counts into another part after so many events.
+    struct Parted<'a> {
+        parts: &'a Parts,
+        whole: Tally,
+        part: Part,
+        left: usize,
+    }
+
+    /// Events of a part.
+    const EVENTS: usize = 97;
+
+    impl Sink for Parted<'_> {
+        fn event(&mut self, context: &Context<'_>) -> io::Result<()> {
+            if self.left == 0 {
+                let part = std::mem::replace(&mut self.part, Part(self.parts.begin()));
+                self.whole.add_part(part.0);
+                self.left = EVENTS;
+            }
+            self.left -= 1;
+            self.part.event(context)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn finish(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Passes a capture through a sink and returns the state at the end.
+    fn pass(capture: &Path, sink: &mut dyn Sink) -> Inspector {
+        let options = ReadOptions { follow: false, progress: None };
+        let mut source = scap::open(&[capture.to_owned()], &options).unwrap();
+        let mut inspector = Inspector::default();
+        source.load_state(&mut inspector.state).unwrap();
+        let mut pipeline = Pipeline::new(Rules { show_internal: true, ..Rules::default() });
+        pipeline.run(source.as_mut(), &mut inspector, sink, &AtomicBool::new(false)).unwrap();
+        inspector
+    }
+
+    fn compare(view: &View, capture: &Path) -> bool {
+        let filter = at_depth(&view.filter, 0);
+        let filter = (!filter.is_empty()).then(|| Filter::compile(&filter).unwrap());
+        let new = || Tally::new(Subject::Table(Layout::new(view, true, 0).unwrap()), filter.clone());
+        let mut whole = Part(new());
+        let inspector = pass(capture, &mut whole);
+        let parts = new().parts().unwrap();
+        let part = Part(parts.begin());
+        let mut parted = Parted { whole: new(), parts: &parts, part, left: EVENTS };
+        pass(capture, &mut parted);
+        let Part(mut whole) = whole;
+        let Parted { whole: mut merged, part: Part(mut last), .. } = parted;
+        let ts = whole.reading.last_ts;
+        whole.add_threads(&inspector.state, ts);
+        last.add_threads(&inspector.state, ts);
+        merged.add_part(last);
+        let (Gathering::Table(whole), Gathering::Table(merged)) = (&whole.gathering, &merged.gathering)
+        else {
+            panic!("a table stays one");
+        };
+        let samples = [whole, merged].map(|table| table.sample(std::time::Duration::from_secs(3)));
+        let [one, other] = &samples;
+        assert_eq!(one.rows, other.rows, "{}", view.id);
+        assert_eq!((one.overflow, one.events), (other.overflow, other.events), "{}", view.id);
+        !one.rows.is_empty()
+    }
+
+    #[test]
+    fn parts_of_a_capture_give_the_table_of_the_whole() {
+        let captures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/captures");
+        let captures = ["head-e-sockets.scap.gz", "bencer_example5_httpd-b54af3d.scap.gz"]
+            .map(|name| captures.join(name));
+        let (catalog, _) = Catalog::load(&[]);
+        let tables = catalog.all().iter().filter(|view| view.kind != Kind::Spectrogram);
+        let is_filled = |view: &View| captures.iter().filter(|capture| compare(view, capture)).count() > 0;
+        let filled = tables.filter(|view| is_filled(view)).count();
+        assert!(filled > 20, "{filled} views have rows");
+    }
+}

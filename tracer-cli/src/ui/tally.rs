@@ -61,9 +61,12 @@ impl Tally {
     }
 
     /// Goes on with another order; how much was read stays.
-    pub fn take(&mut self, subject: Subject, filter: Option<Filter>) {
+    pub fn take(&mut self, subject: Subject, filter: Option<Filter>, is_live: bool) {
         let reading = std::mem::take(&mut self.reading);
         *self = Self { reading, ..Self::new(subject, filter) };
+        if is_live && let Gathering::Table(table) = &mut self.gathering {
+            **table = Table::live(table.layout().clone());
+        }
     }
 
     /// What parts of a capture are gathered like, to be [added](Tally::add_part) to this one; `None` of lines.
