@@ -5,7 +5,9 @@ use super::render::is_generic;
 use super::table::{Class, Extract, Field, FieldFlags};
 use super::value::Value;
 use crate::event::Event;
-use crate::schema::{Category, Class as EventClass, EventFlags, EventType, ParamFormat as F, ParamType as T};
+use crate::schema::{
+    Category, Class as EventClass, EventFlags, EventInfo, EventType, ParamFormat as F, ParamType as T,
+};
 use crate::state::Context;
 use crate::state::fd::FdKind;
 
@@ -93,9 +95,7 @@ pub(super) static FIELDS: &[Field] = &[
         F::Na,
         "Name of the system call, of the end of a thread or of a signal; other events have none.",
         |x, _, emit| {
-            let info = x.context.event.info();
-            let is_switch = matches!(info.ty, EventType::SCHEDSWITCH_1_E | EventType::SCHEDSWITCH_6_E);
-            if info.class == EventClass::Syscall || info.class == EventClass::Tracepoint && !is_switch {
+            if has_syscall_type(x.context.event.info()) {
                 emit(Value::Text(x.context.event.name().as_bytes()));
             }
         },
@@ -180,6 +180,12 @@ pub(super) static FIELDS: &[Field] = &[
 #[inline]
 pub(super) fn has(event: &Event<'_>, flags: EventFlags) -> bool {
     event.info().flags.intersects(flags)
+}
+
+/// Whether events of this type have a `syscall.type`.
+pub fn has_syscall_type(info: &EventInfo) -> bool {
+    let is_switch = matches!(info.ty, EventType::SCHEDSWITCH_1_E | EventType::SCHEDSWITCH_6_E);
+    info.class == EventClass::Syscall || info.class == EventClass::Tracepoint && !is_switch
 }
 
 /// Events of observers have a name of their own, as a parameter.

@@ -34,6 +34,7 @@ pub mod value;
 pub mod write;
 
 pub use argument::ErrorKind;
+pub use evt::has_syscall_type;
 pub use straight::{Follows, Straight, ThreadValue, follows, lacks, straight, thread_value};
 pub use table::{Arg, Class, Extract, ExtractOptions, Extraction, Field, FieldArg, FieldFlags, FieldRef};
 pub use value::Value;

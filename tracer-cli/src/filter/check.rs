@@ -133,7 +133,7 @@ pub(super) fn meaning(check: &ast::Check) -> Result<Meaning, FilterError> {
         }
         Right::Operand(other) => Rule::Pair(op, other_side(&left, op, check.op_span, other)?),
     };
-    let check = ValueCheck { operand: left.operand, mode, rule, kinds: None }.with_kinds();
+    let check = ValueCheck { operand: left.operand, mode, rule, kinds: None, is_named: false }.with_kinds().with_name();
     Ok(decided_by_type(check))
 }
 
@@ -145,6 +145,11 @@ fn decided_by_type(check: ValueCheck) -> Meaning {
     let is = |text: &str| check.answer_for(Value::Text(text.as_bytes())) == Some(true);
     match field {
         "evt.type" => Meaning::Names(Box::new(EventSet::named(is)), Box::new(check)),
+        "syscall.type" => {
+            let with_type = EventSet::of_types(|ty| ty.info().is_some_and(fields::has_syscall_type));
+            let set = EventSet::named(is).intersection(&with_type);
+            Meaning::Question(Question::Events(Box::new(set)))
+        }
         "evt.dir" => {
             let (enter, exit) = (is(">"), is("<"));
             let set = EventSet::of_types(|ty| if ty.is_enter() { enter } else { exit });

@@ -4,7 +4,7 @@
 //! the one that follows a no, so that `and`, `or` and `not` cost nothing at run time.
 
 use super::ast::{Operator, Quantifier};
-use super::compare::{Test, pair};
+use super::compare::{Order, Test, pair};
 use super::event_set::EventSet;
 use super::transform::{Operand, Values};
 use crate::fields::{Extraction, Value};
@@ -43,6 +43,8 @@ pub(super) struct ValueCheck {
     pub rule: Rule,
     /// Of a check of `fd.type`: a bit for each kind of fd whose word it accepts.
     pub kinds: Option<u32>,
+    /// It is `fd.name != ''`.
+    pub is_named: bool,
 }
 
 /// How many of the values must satisfy the rule.
@@ -127,6 +129,9 @@ impl ValueCheck {
         if let Some(kinds) = self.kinds {
             return from.fd().is_some_and(|fd| kinds & 1 << fd.kind as u32 != 0);
         }
+        if self.is_named && from.fd().is_some_and(|fd| !fd.name.is_empty()) {
+            return true;
+        }
         let Scratch { left, right, text, tallies } = scratch;
         match &self.rule {
             Rule::Constant(test) => {
@@ -162,6 +167,15 @@ impl ValueCheck {
                 tally.verdict(self.mode)
             }
         }
+    }
+
+    /// Where an fd has a name, `fd.name != ''` needs no more than to see that.
+    pub(super) fn with_name(mut self) -> Self {
+        let is_name = matches!(&self.operand, Operand::Field(field) if field.field.name == "fd.name");
+        let is_of_nothing =
+            matches!(&self.rule, Rule::Constant(Test::Text(Order::Eq, text)) if text.is_empty());
+        self.is_named = is_name && is_of_nothing && self.mode == Mode::None;
+        self
     }
 
     /// The kinds of fds that a check of `fd.type` accepts: the word of each is compared here, once.

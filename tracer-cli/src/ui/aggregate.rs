@@ -10,7 +10,7 @@ use super::standing::Lately;
 use super::view::{Aggregation, Kind, View, at_depth};
 use crate::event::Event;
 use crate::fields::{self, Class, Extraction, FieldRef, Value};
-use crate::schema::{EventType, ParamType, TypeSet};
+use crate::schema::{EventType, ParamType, TypeSet, tables};
 use crate::state::thread::Thread;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
@@ -198,6 +198,8 @@ pub struct Table {
     rows: Vec<Gathered>,
     /// The rows of the threads seen lately.
     lately: Lately,
+    /// Places of the rows of types of events, where the type of an event is its key.
+    of_types: Option<Vec<Option<usize>>>,
     /// The key of the last row and its place: events come in runs.
     last: (Vec<u8>, usize),
     /// Numbers of an event until it is known that none is missing.
@@ -228,6 +230,7 @@ impl Table {
         let glances = Glances::of(&layout);
         Self {
             lately: Lately::new(glances.is_by_id),
+            of_types: is_by_type(&layout).then(|| vec![None; tables::EVENTS.len()]),
             glances,
             layout,
             places: FxHashMap::default(),
@@ -357,13 +360,17 @@ impl Table {
         let ends = matches!(event.ty, EventType::PROCEXIT_E | EventType::PROCEXIT_1_E);
         let thread = thread.filter(|_| !ends);
         let known = thread.and_then(|thread| self.lately.find(thread).zip(Some(thread)));
-        let (place, same) = match known {
-            Some((known, thread)) => (known.row, self.glances.same(known, thread, lives)),
-            None => {
+        let of_types = self.of_types.as_ref().filter(|_| is_event);
+        let of_type = of_types.and_then(|places| *places.get(usize::from(event.ty.0))?);
+        let (place, same) = match (known, of_type) {
+            (Some((known, thread)), _) => (known.row, self.glances.same(known, thread, lives)),
+            (None, Some(place)) => (place, 0),
+            (None, None) => {
                 if !self.find_key(from, is_event) {
                     return;
                 }
                 let Some(place) = self.find_row() else { return self.new_row(from, is_event) };
+                self.note_type(event.ty, place);
                 (place, 0)
             }
         };
@@ -403,6 +410,16 @@ impl Table {
         if let Some(thread) = thread {
             let is_settled = self.glances.first & !row.done == 0;
             self.lately.note(thread, lives, place, is_settled);
+        }
+    }
+
+    /// Notes the row of events of this type, if all of them are in one.
+    fn note_type(&mut self, ty: EventType, row: usize) {
+        let has_names = matches!(ty, EventType::GENERIC_E | EventType::GENERIC_X | EventType::ASYNCEVENT_E);
+        if let Some(place) = self.of_types.as_mut().and_then(|places| places.get_mut(usize::from(ty.0)))
+            && !has_names
+        {
+            *place = Some(row);
         }
     }
 
@@ -520,6 +537,7 @@ impl Table {
         self.rows.clear();
         self.places.clear();
         self.lately.clear();
+        self.of_types.iter_mut().for_each(|places| places.fill(None));
         self.last.1 = usize::MAX;
         self.list.clear();
         self.overflow = 0;
@@ -532,6 +550,12 @@ impl Table {
             self.clear();
         }
     }
+}
+
+/// Whether rows are of types of events.
+fn is_by_type(layout: &Layout) -> bool {
+    let [key] = layout.keys.as_slice() else { return false };
+    layout.columns.get(*key).is_some_and(|key| key.field.field.name == "evt.type" && key.field.arg.is_none())
 }
 
 fn by_second(cell: Cell, fold: Aggregation, span: Duration) -> Cell {
