@@ -133,7 +133,9 @@ pub(super) fn meaning(check: &ast::Check) -> Result<Meaning, FilterError> {
         }
         Right::Operand(other) => Rule::Pair(op, other_side(&left, op, check.op_span, other)?),
     };
-    let check = ValueCheck { operand: left.operand, mode, rule, kinds: None, is_named: false }.with_kinds().with_name();
+    let check = ValueCheck { operand: left.operand, mode, rule, kinds: None, is_named: false }
+        .with_kinds()
+        .with_name();
     Ok(decided_by_type(check))
 }
 

@@ -15,9 +15,9 @@ use crate::state::{Context, State};
 use crate::window::Window;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// How often what has been read of a file so far is shown.
