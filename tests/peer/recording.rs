@@ -156,13 +156,23 @@ pub fn has_event(capture: &Path, filter: &str) -> Result<bool> {
 
 /// Waits until there is something in the file.
 pub fn wait_for(capture: &Path) -> Result<()> {
+    wait_until(capture, || capture.metadata().is_ok_and(|meta| meta.len() > 0))
+}
+
+/// Waits for one of the files of a recording in `folder`, whose first one may have made room before anybody looks.
+pub fn wait_for_any(folder: &Path) -> Result<()> {
+    let has_content = |file: std::fs::DirEntry| file.metadata().is_ok_and(|meta| meta.len() > 0);
+    wait_until(folder, || std::fs::read_dir(folder).is_ok_and(|files| files.flatten().any(has_content)))
+}
+
+fn wait_until(place: &Path, is_there: impl Fn() -> bool) -> Result<()> {
     for _ in 0..400 {
-        if capture.metadata().is_ok_and(|meta| meta.len() > 0) {
+        if is_there() {
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    bail!("nothing is written to {}", capture.display())
+    bail!("nothing is written to {}", place.display())
 }
 
 pub fn capture_named(part: &str) -> Result<PathBuf> {

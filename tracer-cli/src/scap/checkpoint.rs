@@ -16,6 +16,7 @@ use crate::state::inspector::{Clock, Inspector};
 use crate::state::thread::{Thread, ThreadFlags};
 use rustc_hash::FxHashMap;
 use std::io;
+use zstd::bulk::Compressor;
 use zstd::zstd_safe::CParameter;
 
 /// Level of compression: most of a state is that of the one before. Levels below look for a small part of the dictionary
@@ -25,8 +26,22 @@ const LEVEL: i32 = 3;
 /// A state that others are compressed with.
 pub(super) struct Base {
     /// Number of the frame that it is for.
-    pub frame: u64,
-    pub blocks: Vec<u8>,
+    frame: u64,
+    /// Bytes of its blocks.
+    size: usize,
+    /// Knows them: to read them again is most of the work of compressing with them.
+    compressor: Compressor<'static>,
+}
+
+impl Base {
+    /// Of the state `blocks` before `frame`.
+    ///
+    /// # Errors
+    /// There is no memory for a compressor.
+    pub fn new(frame: u64, blocks: &[u8]) -> io::Result<Self> {
+        let compressor = Compressor::with_dictionary(LEVEL, blocks)?;
+        Ok(Self { frame, size: blocks.len(), compressor })
+    }
 }
 
 /// The blocks of the state before an event of time `ts`.
@@ -45,9 +60,10 @@ pub(super) fn make(
     source: &CaptureSource,
     inspector: &Inspector,
     blocks: &[u8],
-    base: Option<&Base>,
+    base: Option<&mut Base>,
 ) -> io::Result<Checkpoint> {
     let clock = inspector.clock();
+    let number = base.as_ref().map(|base| base.frame);
     Ok(Checkpoint {
         frame,
         leading: source.is_leading(),
@@ -57,9 +73,9 @@ pub(super) fn make(
         ended: inspector.state.ended().collect(),
         places: places(&inspector.state),
         live_threads: live_threads(&inspector.state),
-        base: base.map(|base| base.frame),
+        base: number,
         size: blocks.len() as u64,
-        state: Bytes(pack(blocks, base.map(|base| base.blocks.as_slice()))?),
+        state: Bytes(pack(blocks, base)?),
     })
 }
 
@@ -86,15 +102,22 @@ fn live_threads(state: &State) -> Vec<(i64, u32)> {
     mains.map(|process| (process.pid, process.live_threads)).collect()
 }
 
-fn pack(blocks: &[u8], base: Option<&[u8]>) -> io::Result<Vec<u8>> {
-    let mut compressor = match base {
-        Some(base) => zstd::bulk::Compressor::with_dictionary(LEVEL, base)?,
-        None => zstd::bulk::Compressor::new(LEVEL)?,
-    };
+fn pack(blocks: &[u8], base: Option<&mut Base>) -> io::Result<Vec<u8>> {
     // The window has to reach back over both.
-    let reach = (blocks.len() + base.map_or(0, <[u8]>::len)).next_power_of_two();
-    compressor.set_parameter(CParameter::WindowLog(reach.ilog2().clamp(17, 27)))?;
-    compressor.compress(blocks)
+    let window = |behind: usize| {
+        CParameter::WindowLog((blocks.len() + behind).next_power_of_two().ilog2().clamp(17, 27))
+    };
+    match base {
+        Some(base) => {
+            base.compressor.set_parameter(window(base.size))?;
+            base.compressor.compress(blocks)
+        }
+        None => {
+            let mut compressor = Compressor::new(LEVEL)?;
+            compressor.set_parameter(window(0))?;
+            compressor.compress(blocks)
+        }
+    }
 }
 
 /// The blocks in a checkpoint, given those of its base.

@@ -64,7 +64,7 @@ pub struct Granularity {
 
 impl Default for Granularity {
     fn default() -> Self {
-        Self { frame: 256 << 10, part: 1 << 20, checkpoint: 1 << 20, to_state: 2, to_checkpoint: 64 }
+        Self { frame: 256 << 10, part: 1 << 20, checkpoint: 1 << 20, to_state: 1, to_checkpoint: 96 }
     }
 }
 
@@ -258,10 +258,10 @@ impl Builder {
         }
         self.inspector.settle();
         let blocks = checkpoint::blocks(&self.inspector.state, self.source.last_ts());
-        let make = |base: Option<&Base>| {
+        let make = |base: Option<&mut Base>| {
             checkpoint::make(self.number, &self.source, &self.inspector, &blocks, base).map_err(unwritten)
         };
-        let mut made = make(self.base.as_ref())?;
+        let mut made = make(self.base.as_mut())?;
         self.checked_at = at;
         self.checked_size = blocks.len() as u64;
         self.packed_at = packed;
@@ -272,7 +272,7 @@ impl Builder {
         if made.base.is_none() {
             // Those that are compressed with it are smaller.
             self.packed_size /= LIKENESS as u64;
-            self.base = Some(Base { frame: self.number, blocks });
+            self.base = Some(Base::new(self.number, &blocks).map_err(unwritten)?);
         }
         emit(Record::Checkpoint(made)).map_err(unwritten)
     }

@@ -175,7 +175,11 @@ impl IndexedCapture {
             let from = self.checkpoint_before(frame);
             match portions.last_mut() {
                 Some((begin, end)) if from <= *end => {
-                    let is_full = split.is_some_and(|bytes| self.bytes(*begin, from) >= bytes);
+                    let is_full = split.is_some_and(|bytes| {
+                        // Within a compressed frame, what is before is decompressed once more.
+                        let is_dear = frames.get(from).is_some_and(|frame| frame.before > 0);
+                        self.bytes(*begin, from) >= if is_dear { bytes.saturating_mul(2) } else { bytes }
+                    });
                     // A portion may begin anew only where there is a checkpoint, and not before the end of the last.
                     if is_full && from == *end {
                         portions.push((from, frame + 1));
