@@ -13,6 +13,7 @@ pub mod parallel;
 pub mod param_slots;
 pub mod params;
 pub mod pipeline;
+pub mod row;
 pub mod scap;
 pub mod schema;
 pub mod sink;

@@ -6,19 +6,19 @@
 //! process, not something it did) count for `-n` and `-S` and are not shown.
 
 use crate::container::{Lookup, News};
-use crate::event::{Event, EventBits};
+use crate::event::EventBits;
 use crate::fields::{ExtractOptions, FieldFlags};
-use crate::filter::{EventSet, Filter, Gate};
+use crate::filter::Filter;
 use crate::output::report::Totals;
 use crate::output::summary::Summary;
 use crate::output::{Sink, Unshown};
-use crate::schema::{Category, Class, EventType, TypeSet};
-use crate::source::{LookUp, Next, Source, SourceError};
+use crate::schema::{Category, Class};
+use crate::source::{Next, Source, SourceError};
 use crate::state::Context;
 use crate::state::inspector::Inspector;
-use crate::state::thread::Thread;
 use crate::window::{Side, Window};
 use bstr::BString;
+use skim::{Memory, Unseen};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -90,39 +90,6 @@ enum Verdict {
     Show,
 }
 
-/// The events that nobody looks at: they are applied to the state and counted, and nothing else.
-#[derive(Default)]
-struct Unseen {
-    /// All of these types, whatever they say.
-    types: TypeSet,
-    /// Those that are not among these: generic ones are told apart by their system call.
-    events: Option<EventSet>,
-    /// Those of threads that it refuses.
-    gate: Option<Gate>,
-    /// These are counted while others are moved past.
-    counted: TypeSet,
-    /// At these the sink may look no longer than a glance.
-    glanced: TypeSet,
-    /// The sink has said that it does not want some types, and is told how many of them there are.
-    is_told: bool,
-    /// Types of which some are moved past.
-    skimmed: TypeSet,
-}
-
-impl Unseen {
-    /// Whether nobody looks at events like this, whatever thread they are of.
-    #[inline]
-    fn contains(&self, event: &Event<'_>) -> bool {
-        self.types.contains(event.ty) || self.events.as_ref().is_some_and(|events| !events.contains(event))
-    }
-
-    /// Whether somebody may look at events of this thread.
-    #[inline]
-    fn admits(&self, thread: Option<&Thread>) -> bool {
-        self.gate.as_ref().is_none_or(|gate| gate.admits(thread))
-    }
-}
-
 impl Pipeline {
     pub fn new(rules: Rules) -> Self {
         let summary = rules.summary.then(Summary::default);
@@ -178,123 +145,6 @@ impl Pipeline {
         self.summary.as_ref()
     }
 
-    /// The events that nobody looks at.
-    fn unseen(&self, sink: &dyn Sink) -> Unseen {
-        let rules = &self.rules;
-        // Whether an event is of a program that is left out takes a look at it.
-        if !rules.suppressed.is_empty() {
-            return Unseen::default();
-        }
-        let unwanted = sink.unwanted();
-        let sees_refused = sink.sees_refused();
-        let types = TypeSet::of(|ty| match &rules.filter {
-            Some(filter) if !filter.event_types().contains_type(ty) => !sees_refused || unwanted.contains(ty),
-            // How many pass is counted.
-            Some(_) => false,
-            None => self.summary.is_none() && unwanted.contains(ty),
-        });
-        let is_all_shown = rules.filter.is_none() && rules.display_filter.is_none() && self.summary.is_none();
-        let counted = if is_all_shown { sink.counted() } else { TypeSet::default() };
-        let refuses = rules.filter.as_ref().filter(|_| !sees_refused);
-        let events = refuses.map(Filter::event_types).filter(|events| !events.is_all()).cloned();
-        let gate = refuses.and_then(Filter::gate);
-        let may_end = rules.window.is_some()
-            || rules.max_time.is_some()
-            || rules.max_events.is_some() && rules.filter.is_none();
-        let is_generic = |ty| matches!(ty, EventType::GENERIC_E | EventType::GENERIC_X) && events.is_some();
-        let glanced = if is_all_shown { sink.glanced() } else { TypeSet::default() };
-        let is_unseen = |ty| gate.is_some() || is_generic(ty) || types.contains(ty);
-        let is_taken = |ty| counted.contains(ty) || glanced.contains(ty);
-        let skimmed = TypeSet::of(|ty| !may_end && (is_unseen(ty) || is_taken(ty)));
-        Unseen { types, is_told: unwanted != TypeSet::default(), skimmed, events, gate, counted, glanced }
-    }
-
-    /// Moves past events that nobody looks at, up to one at which there is more to do; `number` counts them. What one
-    /// of them says about its thread may make somebody look at it: then it is delivered.
-    ///
-    /// # Errors
-    /// What the sink reports.
-    fn skim(
-        &mut self,
-        unseen: &Unseen,
-        source: &mut dyn Source,
-        inspector: &mut Inspector,
-        look_up: &mut LookUp,
-        sink: &mut dyn Sink,
-        number: &mut u64,
-    ) -> io::Result<()> {
-        let is_passed = self.rules.filter.is_none();
-        let mut delivered = None;
-        let quiet = sink.quiet();
-        source.skim(&unseen.skimmed, &mut |event| {
-            let is_special = (self.totals.events + 1).is_multiple_of(CLOCK_INTERVAL)
-                || !event.bits.is_empty()
-                || delivered.is_some()
-                || inspector.state.containers.has_questions()
-                || !quiet.contains(&event.ts);
-            if is_special {
-                return false;
-            }
-            let is_refused = unseen.contains(event);
-            let mut key = None;
-            if !is_refused {
-                // The event before may have been the last of the thread.
-                inspector.settle();
-                key = inspector.state.find(event.tid);
-                let thread = key.and_then(|key| inspector.state.thread(key));
-                let is_glanced = unseen.glanced.contains(event.ty)
-                    && inspector.is_passable(event)
-                    && sink.glance(event, thread, inspector.state.lives());
-                if !is_glanced && unseen.counted.contains(event.ty) {
-                    let binding = inspector.apply(event, look_up.as_mut());
-                    *number += 1;
-                    self.totals.count(event);
-                    self.totals.passed += 1;
-                    let event = Event { num: *number, ..*event };
-                    sink.count(&Context { event: &event, state: &inspector.state, binding: &binding });
-                    return true;
-                }
-                if !is_glanced && unseen.admits(thread) {
-                    return false;
-                }
-            }
-            *number += 1;
-            if !inspector.pass_by(event, key) {
-                let unseen = (!is_refused).then_some(unseen);
-                delivered = self.apply_refused(event, *number, unseen, inspector, look_up, sink);
-            }
-            self.totals.count(event);
-            if unseen.is_told && unseen.types.contains(event.ty) {
-                sink.pass_over(event);
-            }
-            // Without a filter nothing is moved past but what passes.
-            self.totals.passed += u64::from(is_passed);
-            true
-        });
-        delivered.unwrap_or(Ok(()))
-    }
-
-    /// Applies an event that nobody looks at. With `unseen` that is so only as long as its thread stays the same: otherwise
-    /// it is delivered, and what came of that is returned.
-    #[inline(never)]
-    fn apply_refused(
-        &mut self,
-        event: &Event<'_>,
-        num: u64,
-        unseen: Option<&Unseen>,
-        inspector: &mut Inspector,
-        look_up: &mut LookUp,
-        sink: &mut dyn Sink,
-    ) -> Option<io::Result<()>> {
-        let binding = inspector.apply(event, look_up.as_mut());
-        if !unseen?.admits(binding.thread.and_then(|key| inspector.state.thread(key))) {
-            return None;
-        }
-        let event = Event { num, ..*event };
-        let context = Context { event: &event, state: &inspector.state, binding: &binding };
-        Some(self.deliver(&context, sink))
-    }
-
     /// Hands an event to the sink as far as it is to be shown.
     #[inline]
     fn deliver(&mut self, context: &Context<'_>, sink: &mut dyn Sink) -> io::Result<()> {
@@ -317,8 +167,9 @@ impl Pipeline {
         if !sink.sees_usage() && !self.rules.reads(FieldFlags::USAGE) {
             inspector.overlook_usage();
         }
-        let unseen = self.unseen(sink);
-        let skims = unseen.skimmed != TypeSet::default();
+        let unseen = Unseen::of(self, inspector, sink);
+        let mut memory = Memory::default();
+        let mut look_at = CLOCK_INTERVAL;
         let mut first_ts = None;
         // Events of this recording so far.
         let mut number = 0;
@@ -329,19 +180,25 @@ impl Pipeline {
         if self.containers.is_some() {
             self.ask(inspector, sink, STARTED_BEFORE);
         }
-        while self.rules.max_events.is_none_or(|max| self.totals.passed < max) {
+        while !self.has_enough() {
             if !stopping && stop.load(Ordering::Relaxed) {
                 source.stop();
                 stopping = true;
             }
             self.hear(inspector, sink);
-            if skims {
-                self.skim(&unseen, source, inspector, &mut look_up, sink, &mut number)?;
-                if sink.is_done() || self.rules.max_events.is_some_and(|max| self.totals.passed >= max) {
-                    break;
+            // In a flood of events that do not pass there is no pause, and yet somebody waits for
+            // those that did.
+            if self.totals.events >= look_at {
+                look_at = self.totals.events + CLOCK_INTERVAL;
+                if flushed.elapsed() >= MAX_DELAY {
+                    sink.flush()?;
+                    flushed = Instant::now();
                 }
-                if inspector.state.containers.has_questions() {
-                    self.ask(inspector, sink, self.container_wait);
+            }
+            if unseen.is_any() {
+                self.skim(&unseen, &mut memory, source, inspector, &mut look_up, sink, &mut number)?;
+                if sink.is_done() || self.has_enough() {
+                    break;
                 }
             }
             // An event stays where the source put it: to move it would take longer than to read it.
@@ -421,7 +278,7 @@ impl Pipeline {
             if inspector.state.containers.has_questions() {
                 self.ask(inspector, sink, self.container_wait);
             }
-            if !unseen.types.contains(event.ty) || !sink.quiet().contains(&ts) {
+            if !unseen.has(event.ty) || !sink.quiet().contains(&ts) {
                 let context = Context { event, state: &inspector.state, binding: &binding };
                 self.deliver(&context, sink)?;
                 if sink.is_done() {
@@ -433,12 +290,6 @@ impl Pipeline {
                     self.totals.passed += 1;
                 }
             }
-            // In a flood of events that do not pass there is no pause, and yet somebody waits for
-            // those that did.
-            if self.totals.events.is_multiple_of(CLOCK_INTERVAL) && flushed.elapsed() >= MAX_DELAY {
-                sink.flush()?;
-                flushed = Instant::now();
-            }
         }
         if let Some(lookup) = &mut self.containers {
             lookup.wait(STARTED_BEFORE);
@@ -449,6 +300,12 @@ impl Pipeline {
             sink.begin(&inspector.state, last_ts)?;
         }
         Ok(())
+    }
+
+    /// Whether as many events have passed as were asked for.
+    #[inline]
+    fn has_enough(&self) -> bool {
+        self.rules.max_events.is_some_and(|max| self.totals.passed >= max)
     }
 
     /// Hands on the questions about containers that were met, and waits so long for the answers.
@@ -538,5 +395,6 @@ fn passes(filter: &mut Option<Filter>, context: Context<'_>, options: &ExtractOp
     filter.as_mut().is_none_or(|filter| filter.matches(context, options))
 }
 
+mod skim;
 #[cfg(test)]
 mod tests;

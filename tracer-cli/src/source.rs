@@ -1,7 +1,7 @@
 //! Where events come from: the kernel or a capture, behind one trait.
 
 use crate::event::Event;
-use crate::schema::TypeSet;
+use crate::row::Row;
 use crate::state::State;
 use crate::state::amendment::Amendment;
 use crate::state::inspector::Inspector;
@@ -79,9 +79,14 @@ pub trait Source {
         Ok(0)
     }
 
-    /// Hands the events that come next to `see`, as long as they are of these types and it says `true`; with the one for
-    /// which it says `false` [`Source::next`] goes on. Sources for which that is no faster hand out none.
-    fn skim(&mut self, _types: &TypeSet, _see: &mut dyn FnMut(&Event<'_>) -> bool) {}
+    /// The events that come next, for those who can do with a glance at most; `None` where [`Source::next`] has to be
+    /// asked, which it may be at any time.
+    fn row(&mut self) -> Option<Row<'_>> {
+        None
+    }
+
+    /// Moves past the first `n` events of the row, of which so many have an earlier time than the one before.
+    fn pass(&mut self, _n: usize, _late: u64) {}
 
     /// Stop taking new events; what is already buffered is still delivered, then [`Next::End`].
     fn stop(&mut self);

@@ -32,6 +32,16 @@ impl Totals {
             self.last_ts = event.ts;
         }
     }
+
+    /// Counts so many events at once that were shown to nobody but are part of the stream, by the times of the first
+    /// and the last of them.
+    pub fn count_all(&mut self, events: usize, first_ts: u64, last_ts: u64) {
+        self.events += events as u64;
+        if self.first_ts == 0 {
+            self.first_ts = first_ts;
+        }
+        self.last_ts = last_ts;
+    }
 }
 
 /// The line about lost events, `None` when none were lost. Loss is never silent: this is not

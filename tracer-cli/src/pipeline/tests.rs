@@ -3,6 +3,7 @@
 use super::*;
 use crate::event::Event;
 use crate::schema::EventType;
+use crate::schema::TypeSet;
 use crate::source::{LookUp, SourceCounts};
 use crate::state::State;
 

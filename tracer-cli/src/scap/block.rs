@@ -3,8 +3,7 @@
 use std::fmt;
 
 /// Bytes of type and length before the body, and of the length behind it.
-pub(super) const HEADER: usize = 8;
-pub(super) const TRAILER: usize = 4;
+pub(super) use crate::row::{HEADER, TRAILER};
 
 /// Type of a section header; it reads the same in both byte orders.
 pub(super) const SECTION: u32 = 0x0A0D_0D0A;
@@ -48,6 +47,9 @@ pub(super) struct EventKind {
 }
 
 impl EventKind {
+    /// Of events without flags that are no large ones.
+    pub const SMALL: EventKind = EventKind { flags: false, counted: true, large: false };
+
     /// The version of event blocks with this code.
     #[inline]
     pub const fn of(code: u32) -> Option<EventKind> {

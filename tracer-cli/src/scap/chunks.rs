@@ -6,7 +6,8 @@
 //! Chunks are handed over, not copied, and their memory goes back to be filled again. Each has room
 //! before its bytes for what was left of the chunk before: most often the beginning of an event.
 
-use super::framing::{Framed, Framing};
+use super::framing::Framing;
+use crate::row::{Framed, Row};
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread;
@@ -65,26 +66,22 @@ impl Chunk {
         self.events.get(self.next).filter(|found| found.at as usize == self.start)
     }
 
-    /// Leaves out the events at the start, as long as one was found there and `see` says so of it and its block.
-    /// Returns how many bytes they were.
+    /// The events from the start on, where one was found there.
     #[inline]
-    pub fn pass(&mut self, mut see: impl FnMut(&Framed, &[u8]) -> bool) -> usize {
-        if self.event().is_none() {
-            return 0;
-        }
-        let filled = self.buffer.get(..self.end).unwrap_or_default();
-        let begin = self.start;
-        let mut at = begin;
-        for found in self.events.get(self.next..).unwrap_or_default() {
-            let end = at + found.len as usize;
-            if found.at as usize != at || !filled.get(at..end).is_some_and(|block| see(found, block)) {
-                break;
-            }
-            at = end;
-            self.next += 1;
-        }
-        self.start = at;
-        at - begin
+    pub fn row(&mut self, after: u64) -> Option<Row<'_>> {
+        self.event()?;
+        let events = self.events.get(self.next..)?;
+        Some(Row { events, bytes: self.buffer.get(..self.end)?, after })
+    }
+
+    /// Leaves out the first `n` events of the row; returns how many bytes they are, and the time of the last.
+    #[inline]
+    pub fn pass(&mut self, n: usize) -> Option<(usize, u64)> {
+        let last = self.events.get((self.next + n).checked_sub(1)?)?;
+        let before = self.start;
+        self.start = (last.at as usize + last.len as usize).clamp(before, self.end);
+        self.next += n;
+        Some((self.start - before, last.head.ts))
     }
 
     /// Leaves out the first `n` bytes, or all there are.

@@ -121,8 +121,9 @@ const LONGEST: usize = 5;
 #[cfg(test)]
 mod tests {
     use super::super::block::Kind;
-    use super::super::event_block::{self, Parsed};
+    use super::super::event_block;
     use super::*;
+    use crate::row::Head;
     use crate::schema::tables::EVENTS;
 
     /// The blocks in `out`: type and parameters as an older reader finds them, and whether tracer leaves them out.
@@ -135,10 +136,10 @@ mod tests {
             let mut body = block[8..block.len() - 4].to_vec();
             assert!(kind.flags);
             let is_companion = event_block::is_companion(&body, kind);
-            assert_eq!(Parsed::read(&body, kind), Ok(None));
+            assert_eq!(Head::read(&body, kind), Ok(None));
             // What others see of the flags.
             body[2..6].copy_from_slice(&1_u32.to_le_bytes());
-            let parsed = Parsed::read(&body, kind).unwrap().unwrap();
+            let parsed = Head::read(&body, kind).unwrap().unwrap();
             assert!(parsed.bits.contains(EventBits::STATE_ONLY));
             assert_eq!((parsed.ts, parsed.tid), (77, 5));
             let params: Vec<&[u8]> = parsed.params(&body).iter().collect();

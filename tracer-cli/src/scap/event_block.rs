@@ -6,7 +6,7 @@ use super::damage::Fault;
 use super::write_event::{COMPANION, STATE_ONLY};
 use crate::event::EventBits;
 use crate::param_slots::MAX_PARAMS;
-use crate::params::{Packed, Params};
+use crate::row::Head;
 use crate::schema::{EventFlags, EventType, tables};
 
 /// Bytes before the lengths of the parameters, in version 1 without the number of parameters.
@@ -37,28 +37,6 @@ static SHAPES: [Shape; tables::EVENTS.len()] = {
     shapes
 };
 
-/// An event whose lengths were all checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Parsed {
-    pub ts: u64,
-    pub tid: i64,
-    pub cpu: u16,
-    pub ty: EventType,
-    pub bits: EventBits,
-    /// Bit *i*: parameter *i* could not be read when the event was recorded.
-    pub unreadable: u32,
-    /// Some parameter may have a value for the sake of [older readers](compat::restore).
-    pub is_for_old: bool,
-    /// Lengths of parameters have four bytes.
-    wide: bool,
-    /// Parameters that are wanted: at most those of the schema.
-    count: u8,
-    /// Where the lengths of the parameters begin in the body.
-    lens: u8,
-    /// Where the first parameter begins in the body.
-    data: u32,
-}
-
 /// The two numbers at the start of a block, its code and its length; zeros where there is none.
 #[inline]
 pub(super) fn words(window: &[u8]) -> (u32, u32) {
@@ -88,12 +66,12 @@ pub(super) fn is_companion(body: &[u8], kind: EventKind) -> bool {
     kind.flags && flags.is_some_and(|flags| u32::from_le_bytes(*flags) & COMPANION != 0)
 }
 
-impl Parsed {
+impl Head {
     /// The event at the start of `bytes` with the length of its block, where all is well and the whole
     /// block is there: so it is with nearly every block. What is wrong with the others is found out step
     /// by step by those who read them.
     #[inline(always)]
-    pub fn at_start(bytes: &[u8]) -> Option<(u32, Self)> {
+    pub(super) fn at_start(bytes: &[u8]) -> Option<(u32, Self)> {
         let (code, len) = words(bytes);
         let kind = EventKind::of(code)?;
         let body_len = (len as usize).checked_sub(block::HEADER + block::TRAILER)?;
@@ -104,10 +82,75 @@ impl Parsed {
         Some((len, Self::read(body, kind).ok()??))
     }
 
+    /// [`Head::at_start`] for what nearly all events are: without flags, with short lengths and all the parameters of
+    /// the schema. `None` for others, and where anything is wrong.
+    #[inline(always)]
+    pub(super) fn usual(bytes: &[u8]) -> Option<(u32, Self)> {
+        const START: usize = block::HEADER + 2;
+        // All that is looked at of most events: up to four lengths.
+        let first: &[u8; START + HEADER + 8] = bytes.first_chunk()?;
+        let field = |at: usize| first.get(at..).unwrap_or_default();
+        let is_counted = match u32_of(field(0)) {
+            0x216 => true,
+            0x204 => false,
+            _ => return None,
+        };
+        let block_len = u32_of(field(4));
+        let len = u32_of(field(START + 16));
+        let ty = EventType(u16_of(field(START + 20)));
+        let Shape { params, wide } = *SHAPES.get(usize::from(ty.0))?;
+        let (lens, count) = match is_counted {
+            true => (START + HEADER, u32_of(field(START + HEADER_V1))),
+            false => (START + HEADER_V1, params.into()),
+        };
+        // Of numbers of 32 bits none of this is too large for 64.
+        let data = lens as u64 + 2 * u64::from(count);
+        let end = START as u64 + u64::from(len);
+        let (Some(rest), Some(padding)) =
+            (end.checked_sub(data), u64::from(block_len).checked_sub(end + block::TRAILER as u64))
+        else {
+            return None;
+        };
+        let is_usual = padding < compat::OPTION_LEN as u64
+            && !wide
+            && block_len <= EventKind::SMALL.max_len()
+            && (is_counted || overcounted(ty) == 0);
+        let trailer = bytes.get(block_len as usize - block::TRAILER..)?;
+        if !is_usual || u32_of(trailer) != block_len {
+            return None;
+        }
+        let four = if is_counted { u64_of(field(START + HEADER)) } else { u64_of(field(START + HEADER_V1)) };
+        let mut lengths = Lengths::default();
+        lengths.add_four(four, count as usize);
+        if count > 4 {
+            lengths.add_narrow(bytes.get(lens + 8..)?, count as usize - 4)?;
+        }
+        let fits = if is_counted { lengths.sum <= rest } else { lengths.sum == rest };
+        if !fits {
+            return None;
+        }
+        let hides_call = ty.0 <= EventType::GENERIC_X.0
+            && compat::hides_call(ty, bytes.get(data as usize..end as usize).unwrap_or_default());
+        let head = Self {
+            is_for_old: lengths.has_no_text || hides_call,
+            ts: u64_of(field(START)),
+            tid: u64_of(field(START + 8)).cast_signed(),
+            cpu: u16_of(field(block::HEADER)),
+            ty,
+            bits: EventBits::empty(),
+            unreadable: 0,
+            wide: false,
+            count: count.min(params.into()).min(MAX_PARAMS as u32) as u8,
+            lens: (lens - block::HEADER) as u8,
+            data: data as u32 - block::HEADER as u32,
+        };
+        Some((block_len, head))
+    }
+
     /// Reads the body of an event block; `None` for an event of a type that the schema does not know, and for
     /// [companions](is_companion).
     #[inline(always)]
-    pub fn read(body: &[u8], kind: EventKind) -> Result<Option<Self>, Fault> {
+    pub(super) fn read(body: &[u8], kind: EventKind) -> Result<Option<Self>, Fault> {
         let (cpu, rest) = body.split_first_chunk::<2>().ok_or(CUT_HEADER)?;
         let mut bits = EventBits::empty();
         let event = if kind.flags {
@@ -183,13 +226,6 @@ impl Parsed {
             data: data as u32,
         }))
     }
-
-    /// The parameters in the body.
-    #[inline]
-    pub fn params<'a>(&self, body: &'a [u8]) -> Params<'a> {
-        let Self { data, lens, count, wide, .. } = *self;
-        Packed { bytes: body, data, lens, count, wide }.into()
-    }
 }
 
 const CUT_HEADER: Fault = Fault::Event { what: "shorter than its header" };
@@ -211,6 +247,32 @@ struct Lengths {
 }
 
 impl Lengths {
+    /// Adds the first `count` of four numbers of two bytes.
+    #[inline(always)]
+    fn add_four(&mut self, four: u64, count: usize) {
+        const LANES: u64 = 0x0001_0001_0001_0001;
+        const EVEN: u64 = 0x0000_FFFF_0000_FFFF;
+        let four = match count {
+            0 => 0,
+            1..4 => four & ((1 << (16 * count)) - 1),
+            _ => four,
+        };
+        let pairs = (four & EVEN) + (four >> 16 & EVEN);
+        self.sum += (pairs & u64::from(u32::MAX)) + (pairs >> 32);
+        // A lane is zero where the length is the one.
+        let other = four ^ (LANES * compat::NO_TEXT.len() as u64);
+        self.has_no_text |= other.wrapping_sub(LANES) & !other & (LANES << 15) != 0;
+    }
+
+    /// Adds the first `count` numbers of two bytes in `lens`, where there are eight bytes at each fourth of them.
+    #[inline]
+    fn add_narrow(&mut self, lens: &[u8], count: usize) -> Option<()> {
+        for at in (0..count).step_by(4) {
+            self.add_four(u64::from_le_bytes(*lens.get(2 * at..)?.first_chunk()?), count - at);
+        }
+        Some(())
+    }
+
     #[inline(always)]
     fn of(lens: &[u8], wide: bool) -> Self {
         let mut all = Lengths::default();
@@ -240,4 +302,58 @@ fn u32_of(bytes: &[u8]) -> u32 {
 #[inline]
 fn u64_of(bytes: &[u8]) -> u64 {
     bytes.first_chunk().copied().map_or(0, u64::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn lengths_add_up_four_at_a_time(lens in prop::collection::vec(0..7_u16, 0..9), rest in 0..9_usize, big in any::<bool>()) {
+            let lens: Vec<u16> = lens.iter().map(|len| if big { len.wrapping_sub(3) } else { *len }).collect();
+            let mut bytes: Vec<u8> = lens.iter().flat_map(|len| len.to_le_bytes()).collect();
+            let expected = Lengths::of(&bytes, false);
+            bytes.resize(bytes.len() + rest, 5);
+            let mut got = Lengths::default();
+            match got.add_narrow(&bytes, lens.len()) {
+                Some(()) => prop_assert_eq!((got.sum, got.has_no_text), (expected.sum, expected.has_no_text)),
+                None => prop_assert!(rest < 8),
+            }
+        }
+
+        #[test]
+        fn what_is_usual_is_read_alike(
+            counted in any::<bool>(), flagged in any::<bool>(), ty in 0..460_u16, len in 20..60_u32,
+            count in 0..6_u32, lens in prop::collection::vec(0..8_u16, 8), padding in 0..24_usize,
+        ) {
+            let mut body = vec![1, 0];
+            let code: u32 = match (counted, flagged) {
+                (true, true) => 0x217,
+                (true, false) => 0x216,
+                (false, true) => 0x208,
+                (false, false) => 0x204,
+            };
+            if flagged {
+                body.extend_from_slice(&[0; 4]);
+            }
+            let begin = body.len();
+            body.extend_from_slice(&7_u64.to_le_bytes());
+            body.extend_from_slice(&8_u64.to_le_bytes());
+            body.extend_from_slice(&len.to_le_bytes());
+            body.extend_from_slice(&ty.to_le_bytes());
+            if counted {
+                body.extend_from_slice(&count.to_le_bytes());
+            }
+            lens.iter().for_each(|len| body.extend_from_slice(&len.to_le_bytes()));
+            body.resize(begin + len as usize + padding, 0);
+            let kind = EventKind::of(code).unwrap();
+            let total = (body.len() + block::HEADER + block::TRAILER) as u32;
+            let block = [&code.to_le_bytes()[..], &total.to_le_bytes(), &body, &total.to_le_bytes(), &[0; 8]].concat();
+            let expected = Head::read(&body, kind).ok().flatten().map(|head| (total, head));
+            prop_assert_eq!(Head::at_start(&block), expected);
+            prop_assert!(Head::usual(&block).is_none_or(|usual| Some(usual) == expected));
+        }
+    }
 }

@@ -5,17 +5,8 @@
 //! step and says what is wrong with it. So nothing here decides what a file means.
 
 use super::block::{EventKind, HEADER, TRAILER};
-use super::event_block::{Parsed, words};
-
-/// An event that was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Framed {
-    /// Where its block begins.
-    pub at: u32,
-    /// Length of the block.
-    pub len: u32,
-    pub parsed: Parsed,
-}
+use super::event_block::words;
+use crate::row::{Framed, Head};
 
 /// Walks from block to block over bytes that come in portions.
 #[derive(Debug, Default)]
@@ -37,10 +28,20 @@ impl Framing {
         }
         let mut at = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
         self.skip -= at as u64;
+        let mut follows = false;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-            if let Some((len, parsed)) = Parsed::at_start(rest) {
-                found.push(Framed { at: (origin + at) as u32, len, parsed });
+            // So it is nearly always.
+            if let Some((len, head)) = Head::usual(rest) {
+                found.push(Framed { at: (origin + at) as u32, len, head, is_plain: follows });
                 at += len as usize;
+                follows = true;
+                continue;
+            }
+            if let Some((len, head)) = Head::at_start(rest) {
+                let is_plain = follows && head.bits.is_empty();
+                found.push(Framed { at: (origin + at) as u32, len, head, is_plain });
+                at += len as usize;
+                follows = true;
                 continue;
             }
             let (code, len) = words(rest);
@@ -53,6 +54,7 @@ impl Framing {
                 self.is_lost = true;
                 break;
             }
+            follows = false;
             self.skip = len.saturating_sub(rest.len()) as u64;
             at += len.min(rest.len());
         }
@@ -99,7 +101,7 @@ mod tests {
             let whole = framing.find(&joined, origin, most, &mut events);
             rest = joined[whole..].to_vec();
             assert!(rest.len() <= most);
-            all.extend(events.iter().map(|event| (event.parsed.ts, event.at as usize)));
+            all.extend(events.iter().map(|event| (event.head.ts, event.at as usize)));
         }
         all
     }

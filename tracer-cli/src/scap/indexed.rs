@@ -8,8 +8,7 @@ use super::index_build::{Builder, Collected};
 use super::input::{Input, plain};
 use super::reader::CaptureSource;
 use super::zstd_frame;
-use crate::event::Event;
-use crate::schema::TypeSet;
+use crate::row::Row;
 use crate::source::{LookUp, Next, Source, SourceCounts, SourceError};
 use crate::state::State;
 use crate::state::inspector::Inspector;
@@ -427,9 +426,13 @@ impl Source for PortionSource {
         Ok(portion.events_before)
     }
 
-    fn skim(&mut self, types: &TypeSet, see: &mut dyn FnMut(&Event<'_>) -> bool) {
+    fn row(&mut self) -> Option<Row<'_>> {
+        self.source.as_mut()?.row()
+    }
+
+    fn pass(&mut self, n: usize, late: u64) {
         if let Some(source) = &mut self.source {
-            source.skim(types, see);
+            source.pass(n, late);
         }
     }
 

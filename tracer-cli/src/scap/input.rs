@@ -8,7 +8,7 @@ use super::chunks::{Chunk, Chunks, More};
 use super::damage::CaptureError;
 use super::file::{ReadOptions, Watched, is_being_written};
 use super::frames::{self, Compression};
-use super::framing::Framed;
+use crate::row::{Framed, Row};
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::os::fd::AsFd;
@@ -148,11 +148,17 @@ impl Input {
         self.window.event()
     }
 
-    /// Moves past the events at the start of the window, as long as one was found there and `see` says so of it and its
-    /// block.
+    /// The events from the start of the window on, where one was found there; the one before was of the time `after`.
     #[inline]
-    pub fn pass(&mut self, see: impl FnMut(&Framed, &[u8]) -> bool) {
-        self.offset += self.window.pass(see) as u64;
+    pub fn row(&mut self, after: u64) -> Option<Row<'_>> {
+        self.window.row(after)
+    }
+
+    /// Moves past the first `n` events of the row; returns the time of the last.
+    pub fn pass(&mut self, n: usize) -> Option<u64> {
+        let (bytes, ts) = self.window.pass(n)?;
+        self.offset += bytes as u64;
+        Some(ts)
     }
 
     /// What is in the window.

@@ -4,14 +4,14 @@ use super::block::{self, EventKind, Kind};
 use super::body::Body;
 use super::compat;
 use super::damage::{CaptureError, Damage, Fault, Place};
-use super::event_block::{self, Parsed, words};
+use super::event_block::{self, words};
 use super::file::ReadOptions;
-use super::framing::Framed;
 use super::input::Input;
 use super::{amend_event, fd_list, interface_list, machine, own_block, proc_list, user_list};
 use crate::event::{Event, EventBits};
 use crate::param_slots::ParamSlots;
-use crate::schema::{Class, EventType, TypeSet};
+use crate::row::{Framed, Head, Row};
+use crate::schema::{Class, EventType};
 use crate::source::{LookUp, Next, Source, SourceCounts, SourceError};
 use crate::state::State;
 use crate::state::amendment::Amendment;
@@ -59,7 +59,7 @@ enum Wait {
 /// What a look at the next block found.
 enum Found {
     /// It is at the start of the window.
-    Event(Parsed),
+    Event(Head),
     /// What the next event does not tell.
     Amendment(Box<Amendment>),
     /// A section begins here.
@@ -161,7 +161,7 @@ impl CaptureSource {
             }
         };
         let ahead = match &found {
-            Found::Event(parsed) if self.has_time(parsed) => Ahead::Event(parsed.ts),
+            Found::Event(head) if self.has_time(head) => Ahead::Event(head.ts),
             Found::End => Ahead::End,
             Found::NotYet => Ahead::NotYet,
             _ => Ahead::Other,
@@ -171,9 +171,9 @@ impl CaptureSource {
     }
 
     /// Whether the time of an event says when it was: notes about containers and users may have any.
-    fn has_time(&self, parsed: &Parsed) -> bool {
-        let is_note = parsed.ty.info().is_none_or(|info| info.class == Class::Meta);
-        !is_note || !self.leading && parsed.ts >= self.last_ts && parsed.ts < u64::MAX
+    fn has_time(&self, head: &Head) -> bool {
+        let is_note = head.ty.info().is_none_or(|info| info.class == Class::Meta);
+        !is_note || !self.leading && head.ts >= self.last_ts && head.ts < u64::MAX
     }
 
     /// Place of the reader in what was decompressed.
@@ -185,9 +185,9 @@ impl CaptureSource {
     #[inline]
     fn find(&mut self) -> Result<Found, CaptureError> {
         loop {
-            if let Some(&Framed { len, parsed, .. }) = self.input.event() {
+            if let Some(&Framed { len, head, .. }) = self.input.event() {
                 self.lent = len as usize;
-                return Ok(Found::Event(parsed));
+                return Ok(Found::Event(head));
             }
             let header = match self.wait() {
                 Wait::NotYet => return Ok(Found::NotYet),
@@ -199,10 +199,10 @@ impl CaptureSource {
                 Kind::Event(event) => {
                     let body = self.whole(kind, len)?;
                     let is_companion = event_block::is_companion(body, event);
-                    let parsed = Parsed::read(body, event).map_err(|fault| self.damaged(kind, fault))?;
+                    let head = Head::read(body, event).map_err(|fault| self.damaged(kind, fault))?;
                     self.lent = len as usize;
-                    match parsed {
-                        Some(parsed) => return Ok(Found::Event(parsed)),
+                    match head {
+                        Some(head) => return Ok(Found::Event(head)),
                         None if is_companion => self.input.advance(std::mem::take(&mut self.lent)),
                         None => {
                             if let Some(amendment) = self.amendment(kind, event)? {
@@ -231,25 +231,25 @@ impl CaptureSource {
 
     /// The event whose block is at the start of the window.
     #[inline]
-    fn lend(&mut self, parsed: Parsed) -> Event<'_> {
-        let mut bits = parsed.bits;
-        if parsed.ts < self.last_ts {
+    fn lend(&mut self, head: Head) -> Event<'_> {
+        let mut bits = head.bits;
+        if head.ts < self.last_ts {
             self.counts.late += 1;
             bits |= EventBits::LATE;
         }
-        self.last_ts = parsed.ts;
+        self.last_ts = head.ts;
         if self.leading {
-            self.leading = is_initial(parsed.ty);
+            self.leading = is_initial(head.ty);
             if self.leading {
                 // sysdig counts those of the first section.
                 bits |= if self.is_joined { EventBits::EARLY } else { EventBits::STATE_ONLY };
             }
         }
         let body = body(self.input.window(), self.lent);
-        let mut event = Event { bits, ..event(&parsed, body) };
-        if parsed.is_for_old {
+        let mut event = Event { bits, ..head.event(body) };
+        if head.is_for_old {
             let list = self.slots.lend_filled(event.params.iter());
-            compat::restore(parsed.ty, list);
+            compat::restore(head.ty, list);
             event.params = (&*list).into();
         }
         event
@@ -488,13 +488,6 @@ fn body(window: &[u8], len: usize) -> &[u8] {
     window.get(block::HEADER..len.saturating_sub(block::TRAILER)).unwrap_or_default()
 }
 
-/// The event in the body of a block, as it stands there.
-#[inline]
-fn event<'a>(parsed: &Parsed, body: &'a [u8]) -> Event<'a> {
-    let Parsed { ts, tid, cpu, ty, bits, unreadable, .. } = *parsed;
-    Event { num: 0, ts, tid, pid: 0, cpu, ty, bits, unreadable, params: parsed.params(body) }
-}
-
 #[inline]
 fn trailer(bytes: Option<&[u8]>) -> u32 {
     bytes.and_then(<[u8]>::first_chunk).copied().map_or(0, u32::from_le_bytes)
@@ -524,16 +517,16 @@ impl Source for CaptureSource {
                 self.input.advance(std::mem::take(&mut self.lent));
                 match self.input.event() {
                     // So it is nearly always, and then no more is to be looked at.
-                    Some(&Framed { len, parsed, .. }) => {
+                    Some(&Framed { len, head, .. }) => {
                         self.lent = len as usize;
-                        return Ok(Next::Event(self.lend(parsed)));
+                        return Ok(Next::Event(self.lend(head)));
                     }
                     None => self.find()?,
                 }
             }
         };
         Ok(match found {
-            Found::Event(parsed) => Next::Event(self.lend(parsed)),
+            Found::Event(head) => Next::Event(self.lend(head)),
             Found::Amendment(amendment) => Next::Amendment(amendment),
             Found::Section => Next::Section,
             Found::NotYet => Next::Idle,
@@ -541,25 +534,18 @@ impl Source for CaptureSource {
         })
     }
 
-    fn skim(&mut self, types: &TypeSet, see: &mut dyn FnMut(&Event<'_>) -> bool) {
+    fn row(&mut self) -> Option<Row<'_>> {
         // There is something special about the next event.
         if self.leading || self.stopped || self.ahead.is_some() {
-            return;
+            return None;
         }
         self.input.advance(std::mem::take(&mut self.lent));
-        let Self { input, counts, last_ts, .. } = self;
-        input.pass(|&Framed { len, parsed, .. }, block| {
-            if !types.contains(parsed.ty) {
-                return false;
-            }
-            // Its parameters may have to be restored.
-            if parsed.is_for_old || !see(&event(&parsed, body(block, len as usize))) {
-                return false;
-            }
-            counts.late += u64::from(parsed.ts < *last_ts);
-            *last_ts = parsed.ts;
-            true
-        });
+        self.input.row(self.last_ts)
+    }
+
+    fn pass(&mut self, n: usize, late: u64) {
+        self.last_ts = self.input.pass(n).unwrap_or(self.last_ts);
+        self.counts.late += late;
     }
 
     fn stop(&mut self) {

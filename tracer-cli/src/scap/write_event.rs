@@ -109,9 +109,9 @@ fn header(ts: u64, tid: i64, len: usize, ty: u16, params: usize) -> [u8; HEADER]
 #[cfg(test)]
 mod tests {
     use super::super::block::Kind;
-    use super::super::event_block::Parsed;
     use super::*;
     use crate::event::EventBits;
+    use crate::row::Head;
     use crate::schema::EventType;
 
     /// Reads the block back: its length, whether it is large, its parameters.
@@ -123,7 +123,7 @@ mod tests {
         let Kind::Event(kind) = Kind::of(u32_at(0)) else { panic!("no event") };
         assert!(u32_at(4) <= Kind::Event(kind).max_len());
         let body = &out[8..out.len() - 4];
-        let parsed = Parsed::read(body, kind).unwrap().unwrap();
+        let parsed = Head::read(body, kind).unwrap().unwrap();
         assert_eq!((parsed.ts, parsed.tid, parsed.cpu, parsed.ty), (1234, -7, 3, event.ty));
         assert_eq!(parsed.unreadable, event.unreadable);
         assert_eq!(parsed.bits.contains(EventBits::STATE_ONLY), state_only);
@@ -174,6 +174,6 @@ mod tests {
             panic!("no event")
         };
         assert_eq!(out.len(), 40);
-        assert_eq!(Parsed::read(&out[8..36], kind), Ok(None));
+        assert_eq!(Head::read(&out[8..36], kind), Ok(None));
     }
 }

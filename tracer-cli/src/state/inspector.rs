@@ -31,6 +31,24 @@ impl Default for Limits {
     }
 }
 
+/// What an event that nobody looks at leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Trace {
+    /// Nothing, and it is not one of the system.
+    None,
+    /// The time at which its thread was seen last.
+    Seen,
+    /// The same, and a note that the thread began a call, in place of all that was noted of the call before.
+    Begin,
+    /// The same, and a note that the thread ended a call.
+    End,
+    /// Something about its thread, or the process that this is of.
+    Own,
+    /// Anything.
+    #[default]
+    More,
+}
+
 /// Threads that have not been seen for this long are candidates of [`Inspector::sweep`], in ns.
 const IDLE: u64 = 1_800_000_000_000;
 
@@ -266,6 +284,51 @@ impl Inspector {
             self.clock.previous_ts = Some(event.ts);
         }
         true
+    }
+
+    /// What an event of this type that nobody looks at leaves behind.
+    pub fn trace(&self, ty: EventType) -> Trace {
+        let plan = self.plan(ty);
+        match plan.glance {
+            Glance::Nothing => Trace::None,
+            Glance::Thread if matches!(plan.action, Action::None) => match (plan.is_call, ty.is_exit()) {
+                (false, _) => Trace::Seen,
+                (true, false) => Trace::Begin,
+                (true, true) => Trace::End,
+            },
+            _ if plan.is_lone => Trace::Own,
+            _ => Trace::More,
+        }
+    }
+
+    /// Whether the parameters of events of this type may be kept with what they leave behind.
+    pub fn keeps(&self, ty: EventType) -> bool {
+        self.plan(ty).keep
+    }
+
+    /// Whether events of this type are of the system, and not notes of a recorder.
+    pub fn is_of_system(&self, ty: EventType) -> bool {
+        !self.plan(ty).is_meta
+    }
+
+    /// Whether events may be moved past as [`Inspector::trace`] says. What the last one ended is gone then.
+    pub fn may_move_past(&mut self) -> bool {
+        self.settle();
+        self.amendment.is_none() && self.clock.first_ts.is_some()
+    }
+
+    /// Makes up for an event that was moved past and left behind no more than that a call began or ended.
+    pub fn note(&mut self, event: &Event<'_>) {
+        let plan = self.plan(event.ty);
+        if let Some(thread) = self.state.find(event.tid).and_then(|key| self.state.thread_at_work(key)) {
+            thread.last_access = event.ts;
+            note_call(thread, event, plan);
+        }
+    }
+
+    /// The last event that was moved past and was one of the system was of this time, ns since the epoch.
+    pub fn moved_to(&mut self, ts: u64) {
+        self.clock.previous_ts = Some(ts);
     }
 
     /// What is to be done with events of a type.

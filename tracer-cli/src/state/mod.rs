@@ -105,6 +105,8 @@ pub struct ThreadKey(u32);
 impl ThreadKey {
     /// Of the thread that is in no table.
     const STAND_IN: ThreadKey = ThreadKey(u32::MAX);
+    /// Of no thread.
+    pub const ABSENT: ThreadKey = ThreadKey(u32::MAX - 1);
 }
 
 impl State {
@@ -174,6 +176,18 @@ impl State {
     #[inline]
     pub fn by_tid(&self, tid: i64) -> Option<&Thread> {
         self.thread(self.find(tid)?)
+    }
+
+    /// Whether the thread at `key` is the one that once had this number of a [change](Thread::changed), and has not
+    /// changed since; of [no thread](ThreadKey::ABSENT) whether none came since the number was that of
+    /// [`State::lives`].
+    #[inline]
+    pub fn is_unchanged(&self, key: ThreadKey, changed: u64) -> bool {
+        match self.threads.get(key.0 as usize) {
+            Some(Some(thread)) => thread.changed == changed,
+            Some(None) => false,
+            None => self.lives == changed,
+        }
     }
 
     /// The main thread of the group `thread` belongs to; the thread itself when it is not known.

@@ -54,6 +54,8 @@ pub(super) struct Plan {
     pub action: Action,
     /// How little has to be done where nobody looks at the event.
     pub glance: Glance,
+    /// No thread comes, goes or becomes another one with it, but for the one that made it.
+    pub is_lone: bool,
 }
 
 /// What an event that nobody looks at changes.
@@ -79,6 +81,7 @@ impl Plan {
         counts_time: false,
         action: Action::None,
         glance: Glance::Everything,
+        is_lone: false,
     };
 
     fn of(info: &EventInfo, counts_usage: bool) -> Plan {
@@ -97,6 +100,11 @@ impl Plan {
             counts_time: is_switch && counts_usage,
             action,
             glance: Glance::Everything,
+            is_lone: match action {
+                Action::None | Action::Own(_) => true,
+                Action::Thread(_) => !matches!(info.name, "execve" | "execveat" | "procexit"),
+                _ => false,
+            },
         };
         Plan { glance: plan.glance(), ..plan }
     }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 /// Threads remembered; those whose numbers differ by a multiple of it displace each other.
-const SLOTS: usize = 1024;
+const SLOTS: usize = 4096;
 
 /// By the low bits of the thread's number, its place in the table. Who asks looks whether the thread
 /// there is the right one, so that nothing has to be done when threads come and go.
