@@ -15,6 +15,7 @@ mod reports;
 mod screen;
 mod strace;
 mod strace_log;
+mod views;
 
 fn main() {
     let mut trials = Vec::new();
@@ -23,6 +24,7 @@ fn main() {
     trials.extend(chisels::trials());
     trials.extend(every_chisel::trials());
     trials.extend(agreement::trials());
+    trials.extend(views::trials());
     trials.extend(reports::trials());
     trials.extend(screen::trials());
     trials.extend(ancestry::trials());

@@ -68,8 +68,9 @@ struct Place<'a> {
     ty: ParamType,
 }
 
-fn places(view: &View) -> Vec<Place<'_>> {
-    let columns = view.columns.iter().filter(|column| column.applies(false));
+/// The columns of a view, with or without those of `-pc`.
+fn places(view: &View, containers: bool) -> Vec<Place<'_>> {
+    let columns = view.columns.iter().filter(|column| column.applies(containers));
     columns
         .map(|column| {
             let field = at_depth(&column.field, 0);
@@ -181,8 +182,7 @@ fn counts(event: &Json) -> bool {
 }
 
 /// The rows of a view by its definition.
-fn rows_of(view: &View, events: &[Json], seconds: f64) -> Vec<Vec<Json>> {
-    let places = places(view);
+fn rows_of(view: &View, places: &[Place<'_>], events: &[Json], seconds: f64) -> Vec<Vec<Json>> {
     let keys: Vec<usize> = (0..places.len()).filter(|at| places[*at].column.is_key).collect();
     let group = places.iter().position(|place| place.column.is_groupby_key);
     let mut list = Vec::new();
@@ -258,8 +258,12 @@ fn agrees(shown: &Json, defined: &Json, how: Aggregation) -> bool {
 }
 
 /// The columns that `--json` has, and what its rows have to be.
-fn defined(view: &View, events: &[Json], seconds: f64) -> (Vec<(String, Aggregation)>, Vec<Vec<Json>>) {
-    let places = places(view);
+fn defined(
+    view: &View,
+    places: &[Place<'_>],
+    events: &[Json],
+    seconds: f64,
+) -> (Vec<(String, Aggregation)>, Vec<Vec<Json>>) {
     let is_shown = |place: &Place<'_>| place.column.is_shown() && !place.column.is_bar;
     let columns = places
         .iter()
@@ -267,9 +271,9 @@ fn defined(view: &View, events: &[Json], seconds: f64) -> (Vec<(String, Aggregat
         .map(|place| (place.column.name.clone(), place.column.aggregation))
         .collect();
     let cut = |row: Vec<Json>| {
-        row.into_iter().zip(&places).filter(|(_, place)| is_shown(place)).map(|(value, _)| value).collect()
+        row.into_iter().zip(places).filter(|(_, place)| is_shown(place)).map(|(value, _)| value).collect()
     };
-    (columns, rows_of(view, events, seconds).into_iter().map(cut).collect())
+    (columns, rows_of(view, places, events, seconds).into_iter().map(cut).collect())
 }
 
 /// Compares all rows of a sample, in any order for tables.
@@ -330,9 +334,14 @@ fn intervals(times: &[u64]) -> Vec<(u64, u64)> {
 
 /// Compares all views on one capture; returns how many values.
 fn check(capture: &str) -> usize {
+    check_with(capture, false)
+}
+
+/// [`check`], with or without `-pc`.
+fn check_with(capture: &str, containers: bool) -> usize {
     let (catalog, faults) = Catalog::load(&[]);
     assert!(faults.is_empty(), "{faults:?}");
-    let busy = BusyViews::new(capture);
+    let busy = BusyViews::new(&format!("{capture}-{containers}"));
     let busy = busy.0.display().to_string();
     // Views with the same filter share a run.
     let mut by_filter: BTreeMap<String, Vec<&View>> = BTreeMap::new();
@@ -346,7 +355,7 @@ fn check(capture: &str) -> usize {
     for (filter, views) in &by_filter {
         let mut names: BTreeSet<String> =
             ["evt.rawtime", "evt.type", "evt.category", "evt.latency", "proc.pid"].map(str::to_owned).into();
-        names.extend(views.iter().flat_map(|view| places(view)).map(|place| place.field));
+        names.extend(views.iter().flat_map(|view| places(view, containers)).map(|place| place.field));
         names.remove("evt.latency.quantized");
         let format: Vec<String> = names.iter().map(|name| format!("%{name}")).collect();
         let format = format!("*{}", format.join(" "));
@@ -357,7 +366,12 @@ fn check(capture: &str) -> usize {
         let events = tracer(capture, &arguments);
         for view in views {
             let what = format!("{capture} {}", view.id);
-            let samples = tracer(capture, &["ui", "--json", "--view-dir", &busy, "-v", &view.id]);
+            let mut arguments = vec!["ui", "--json", "--view-dir", &busy, "-v", &view.id];
+            if containers {
+                arguments.push("-pc");
+            }
+            let samples = tracer(capture, &arguments);
+            let places = places(view, containers);
             if view.kind == Kind::Spectrogram {
                 let intervals = intervals(&times);
                 assert_eq!(samples.len(), intervals.len(), "{what}");
@@ -365,11 +379,11 @@ fn check(capture: &str) -> usize {
                     let time = |event: &&Json| event["evt.rawtime"].as_u64().unwrap();
                     let part: Vec<Json> =
                         events.iter().filter(|e| (begin..end).contains(&time(e))).cloned().collect();
-                    let (columns, rows) = defined(view, &part, seconds);
+                    let (columns, rows) = defined(view, &places, &part, seconds);
                     values += compare_rows(&what, view, sample, &columns, rows);
                 }
             } else {
-                let (columns, rows) = defined(view, &events, seconds);
+                let (columns, rows) = defined(view, &places, &events, seconds);
                 values += compare_rows(&what, view, &samples[0], &columns, rows);
             }
         }
@@ -386,6 +400,12 @@ fn numbers_with_cpu_times() {
 #[test]
 fn numbers_with_containers() {
     assert!(check("sysflow_tests_mpm-event_full_capture-50ae9cf.scap.gz") > 10_000);
+}
+
+#[test]
+fn numbers_with_columns_of_containers() {
+    assert!(check_with("sysflow_tests_mpm-event_full_capture-50ae9cf.scap.gz", true) > 10_000);
+    assert!(check_with("bencer_example0_nginx-3f89e2d.scap.gz", true) > 1_000);
 }
 
 #[test]
