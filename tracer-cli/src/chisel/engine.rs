@@ -232,7 +232,7 @@ impl Sink for Engine {
     fn count(&mut self, context: &Context<'_>) {
         let from = Extraction::new(*context, &self.options, std::mem::take(&mut self.scratch));
         for chisel in self.chisels.iter_mut().filter(|chisel| !chisel.stopped) {
-            if chisel.asks_about(context.event) {
+            if chisel.asks_about(context.event) && chisel.requests.admits(&from) {
                 chisel.count(&from);
             }
         }
@@ -439,9 +439,7 @@ impl Chisel {
             let kept = memory.borrow_mut().event(from, self.requests.for_terminal);
             kept.map_err(|e| ChiselError::new(&self.name, e.to_string()))?;
         }
-        if let Some(filter) = &mut *self.requests.filter.borrow_mut()
-            && !filter.matches_in(from)
-        {
+        if !self.requests.admits(from) {
             return Ok(());
         }
         self.count(from);

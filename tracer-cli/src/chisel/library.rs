@@ -2,8 +2,9 @@
 
 use super::console::Console;
 use super::{strings, watchdog};
-use mlua::{Lua, MultiValue, Table, Value};
+use mlua::{Lua, MultiValue, Table, Value, ffi};
 use std::cell::RefCell;
+use std::ffi::c_int;
 use std::rc::Rc;
 
 /// Raised by `os.exit`: the chisel wants the run to end.
@@ -133,7 +134,7 @@ fn install_output(
         out.write(b"\n");
         Ok(())
     })?;
-    globals.raw_set("print", print)?;
+    globals.raw_set("print", print_of_texts(lua, print, console)?)?;
 
     let io: Table = if allow_io { globals.raw_get("io")? } else { lua.create_table()? };
     let out = Rc::clone(console);
@@ -177,6 +178,56 @@ fn install_output(
         io.raw_set("stderr", stderr)?;
     }
     globals.raw_set("io", io)
+}
+
+/// `print` for texts, which are nearly all that chisels print, without what a wrapped closure costs; the one given does
+/// the rest.
+fn print_of_texts(
+    lua: &Lua,
+    other: mlua::Function,
+    console: &Rc<RefCell<Console>>,
+) -> mlua::Result<mlua::Function> {
+    let console = Rc::as_ptr(console);
+    // SAFETY: the stack holds the other function, and the closure takes it as its second upvalue. The first points to the
+    // console, which that function keeps: it lives as long as the closure.
+    unsafe {
+        lua.exec_raw(other, |state| {
+            ffi::lua_pushlightuserdata(state, console.cast_mut().cast());
+            ffi::lua_insert(state, 1);
+            ffi::lua_pushcclosure(state, print_texts, 2);
+        })
+    }
+}
+
+unsafe extern "C-unwind" fn print_texts(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: called by Lua with a running state and the upvalues of `print_of_texts`. Only the other function raises
+    // errors, after the console has been given back: asking for a text that is one needs no memory.
+    unsafe {
+        let count = ffi::lua_gettop(state);
+        if (1..=count).all(|i| ffi::lua_type(state, i) == ffi::LUA_TSTRING) {
+            let console = ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<RefCell<Console>>();
+            if let Some(Ok(mut console)) = console.as_ref().map(RefCell::try_borrow_mut) {
+                let out = console.buffer();
+                for i in 1..=count {
+                    if i > 1 {
+                        out.push(b'\t');
+                    }
+                    let mut length = 0;
+                    let text = ffi::lua_tolstring(state, i, &raw mut length);
+                    if !text.is_null() {
+                        out.extend_from_slice(std::slice::from_raw_parts(text.cast(), length));
+                    }
+                }
+                out.push(b'\n');
+                console.line_done();
+                return 0;
+            }
+        }
+        ffi::lua_pushvalue(state, ffi::lua_upvalueindex(2));
+        ffi::lua_insert(state, 1);
+        ffi::lua_call(state, count, 0);
+    }
+    0
 }
 
 fn write_value(lua: &Lua, value: &Value, out: &mut Console) -> mlua::Result<()> {

@@ -3,7 +3,7 @@
 use super::counter::Counter;
 use super::last_values::LastValues;
 use crate::event::Event;
-use crate::fields::{FieldRef, table::BufferMode};
+use crate::fields::{Extraction, FieldRef, table::BufferMode};
 use crate::filter::Filter;
 use crate::output::json::JsonObject;
 use crate::output::template::Template;
@@ -53,12 +53,16 @@ impl Requests {
             && !self.memories.borrow().iter().any(|m| m.borrow().filter().event_types().contains_type(ty))
     }
 
-    /// Whether the filter lets events pass for what they are, if they are of this type, and they are neither shown nor
-    /// remembered.
+    /// Whether events of this type are neither shown nor remembered.
     pub fn only_count(&self, ty: EventType) -> bool {
-        self.filter.borrow().as_ref().is_none_or(|filter| filter.is_decided_by_type(ty))
-            && self.format.borrow().is_none()
+        self.format.borrow().is_none()
             && !self.memories.borrow().iter().any(|m| m.borrow().filter().event_types().contains_type(ty))
+    }
+
+    /// Whether the filter lets the event pass.
+    #[inline]
+    pub fn admits(&self, from: &Extraction<'_>) -> bool {
+        self.filter.borrow_mut().as_mut().is_none_or(|filter| filter.matches_in(from))
     }
 
     /// Whether one of the filters may let the event pass.

@@ -41,8 +41,24 @@ pub(super) fn certain(node: &Node) -> EventSet {
         Node::Leaf { question: Question::Events(set), negated: false } => EventSet::clone(set),
         Node::Leaf { question: Question::Events(set), negated: true } => set.complement(),
         Node::Leaf { question: Question::Constant(answer), negated } if answer != negated => EventSet::all(),
+        Node::Leaf { question: Question::Values(check), negated }
+            if answer_at_begin(check) == Some(!negated) =>
+        {
+            EventSet::of_types(begins_call)
+        }
         Node::Leaf { .. } => EventSet::EMPTY,
     }
+}
+
+/// What a check says of the latency of a call that has just begun, which is 0.
+fn answer_at_begin(check: &ValueCheck) -> Option<bool> {
+    let Operand::Field(field) = &check.operand else { return None };
+    let is_latency = matches!(field.field.name, "evt.latency" | "evt.latency.s" | "evt.latency.ns");
+    if is_latency { check.answer_for(Value::Reltime(0)) } else { None }
+}
+
+fn begins_call(ty: EventType) -> bool {
+    ty.is_enter() && ty.info().is_some_and(|info| info.class == Class::Syscall)
 }
 
 /// The events for which the operands of a check can have values.
@@ -105,6 +121,7 @@ fn of_field(field: &FieldRef, check: Option<&ValueCheck>) -> EventSet {
         "evt.is_io_write" | "evt.is_syslog" => only_true(with_flags(WRITES)),
         "evt.is_wait" => only_true(with_flags(EventFlags::WAITS)),
         _ if name.starts_with("evt.is_open_") => only_true(EventSet::named(|name| OPENS.contains(&name))),
+        _ if check.and_then(answer_at_begin) == Some(false) => EventSet::of_types(|ty| !begins_call(ty)),
         // The open fds of the process, whatever the event.
         "fd.types" => EventSet::all(),
         _ => match field.field.class {
@@ -152,9 +169,7 @@ pub(super) fn can_have_fd(ty: EventType) -> bool {
 /// Whether the set has enter events of system calls.
 pub(super) fn has_calls_entered(set: &EventSet) -> bool {
     let mut codes = (0..crate::schema::tables::EVENTS.len() as u16).map(EventType);
-    codes.any(|ty| {
-        ty.is_enter() && set.contains_type(ty) && ty.info().is_some_and(|info| info.class == Class::Syscall)
-    })
+    codes.any(|ty| begins_call(ty) && set.contains_type(ty))
 }
 
 /// Calls that today's C libraries make instead of the first one.

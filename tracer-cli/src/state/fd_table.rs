@@ -233,13 +233,10 @@ impl Fds {
     }
 
     fn remove(&mut self, fd: i64) -> Option<FdInfo> {
-        let slot = self.pages.get_mut(page_of(fd))?;
-        let page = slot.as_mut()?;
+        let page = self.pages.get_mut(page_of(fd))?.as_mut()?;
         let at = page.iter().position(|(number, _)| *number == fd)?;
+        // An empty page stays: the number is soon given again.
         let (_, info) = Rc::make_mut(page).swap_remove(at);
-        if page.is_empty() {
-            *slot = None;
-        }
         self.len -= 1;
         Some(Rc::unwrap_or_clone(info))
     }

@@ -24,6 +24,9 @@ fn filters() -> Vec<Filter> {
             _ => "",
         };
         texts.push(format!("{}{argument} exists", field.name));
+        if field.name == "evt.latency" {
+            texts.push("evt.latency > 0".to_owned());
+        }
         if field.ty == ParamType::Bool {
             texts.push(format!("{} = true", field.name));
             texts.push(format!("{} != true", field.name));
@@ -108,5 +111,25 @@ fn what_the_type_alone_decides() {
     ] {
         let filter = Filter::compile(text).unwrap_or_else(|e| panic!("{}", e.render(text)));
         assert_eq!(types.map(|ty| filter.is_decided_by_type(ty)), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_call_that_begins_has_no_latency_yet() {
+    let begin = Event::sample(EventType::SYSCALL_READ_E, &[]);
+    let end = Event::sample(EventType::SYSCALL_READ_X, &[]);
+    for (text, expected) in [
+        ("evt.latency>0", Some(false)),
+        ("evt.latency.s>=1 and evt.type!=switch", Some(false)),
+        ("evt.latency=0", Some(true)),
+        ("not evt.latency>5", Some(true)),
+        ("evt.latency=0 and proc.name=a", None),
+    ] {
+        let filter = Filter::compile(text).unwrap_or_else(|e| panic!("{}", e.render(text)));
+        assert_eq!(
+            (filter.decided_by_kind(&begin), filter.decided_by_kind(&end)),
+            (expected, None),
+            "{text}"
+        );
     }
 }
