@@ -56,6 +56,9 @@ pub struct Args {
     /// Events of the capture, in millions
     #[arg(long, default_value_t = 10)]
     millions: u64,
+    /// Give the capture an index, as those that tracer records have
+    #[arg(long)]
+    indexed: bool,
     /// The tracer to measure instead of a fresh release build
     #[arg(long)]
     tracer: Option<PathBuf>,
@@ -79,7 +82,7 @@ pub fn run(root: &Path, args: &Args) -> Result<()> {
         }
     }
     if wanted(Part::Capture) {
-        capture::run(root, &tracer, args.millions, args.rounds)?;
+        capture::run(root, &tracer, args)?;
     }
     Ok(())
 }

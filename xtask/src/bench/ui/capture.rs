@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use vt100::Screen;
 
 use super::super::median;
 use super::super::read::capture::Joined;
 use super::super::read::{CAPTURES, child};
-use super::{has_rows, line};
+use super::{Args, has_rows, line};
 use crate::terminal::Terminal;
 
 /// A view, and the chisel that tells about the same.
@@ -29,14 +29,20 @@ struct Times {
     drilled: Vec<f64>,
 }
 
-pub fn run(root: &Path, tracer: &Path, millions: u64, rounds: usize) -> Result<()> {
+pub fn run(root: &Path, tracer: &Path, args: &Args) -> Result<()> {
+    let rounds = args.rounds;
     let paths = CAPTURES.map(|name| root.join("tests/captures").join(name));
     let file = root.join("target/bench-ui.scap");
-    let written = Joined::of(&paths)?.write(&file, millions * 1_000_000);
+    let written = Joined::of(&paths)?.write(&file, args.millions * 1_000_000);
     let events = written.with_context(|| file.display().to_string())?;
     let mut times: [Times; PAIRS.len()] = Default::default();
     let program = tracer.display().to_string();
     let name = file.display().to_string();
+    let index = args.indexed.then(|| root.join("target/bench-ui.scap.idx"));
+    if let Some(index) = &index {
+        child::measure(&[program.clone(), "index".to_owned(), name.clone()], None)?;
+        ensure!(index.is_file(), "there is no {}", index.display());
+    }
     for round in 0..rounds {
         eprintln!("round {} of {rounds}", round + 1);
         for ((view, chisel), times) in PAIRS.iter().zip(&mut times) {
@@ -78,6 +84,9 @@ pub fn run(root: &Path, tracer: &Path, millions: u64, rounds: usize) -> Result<(
     }
     println!("{:<12} {:>12} {:>9} {:>9} {:>12}", "at most", 1, "chisel", "", 2);
     std::fs::remove_file(&file)?;
+    if let Some(index) = index {
+        std::fs::remove_file(index)?;
+    }
     Ok(())
 }
 
