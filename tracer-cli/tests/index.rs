@@ -281,7 +281,7 @@ fn what_was_kept_in_memory_gets_an_index_when_it_is_written() {
     let ring = Ring { size: RingSize::Seconds(3600), after: 0, request: &REQUEST };
     let options = WriteOptions { path: base.0.clone(), ring: Some(ring), ..WriteOptions::default() };
     let path = capture("502error");
-    write(&[path.clone()], options);
+    write(std::slice::from_ref(&path), options);
     let dump = Scratch(PathBuf::from(format!("{}0", base.0.display())));
     let index = find(&dump.0);
     assert!(index.is_complete() && !index.is_beside());

@@ -28,7 +28,7 @@ const PLAIN_FRAME: usize = 64 << 10;
 /// before. So they are large where the whole is read in a tenth of a second, up to so many bytes of blocks, and where one
 /// is little beside all that is before: one part in so many.
 const LARGE_FRAME: usize = 8 << 20;
-const SOON_READ: u64 = 128 << 20;
+const SOON_READ: u64 = 96 << 20;
 const FEW: u64 = 1024;
 
 impl Codec {
