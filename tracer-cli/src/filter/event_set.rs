@@ -96,14 +96,6 @@ impl EventSet {
         self.generic.get(usize::from(!enter)).is_some_and(|bits| has(bits, usize::from(code)))
     }
 
-    /// Whether the same events of this type are in both sets.
-    pub fn has_the_same_of(&self, other: &Self, ty: EventType) -> bool {
-        match self.generic.get(usize::from(ty.0)) {
-            Some(bits) => other.generic.get(usize::from(ty.0)) == Some(bits),
-            None => self.contains_type(ty) == other.contains_type(ty),
-        }
-    }
-
     pub fn is_empty(&self) -> bool {
         *self == Self::EMPTY
     }

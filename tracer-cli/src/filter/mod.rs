@@ -26,7 +26,6 @@ pub use gate::Gate;
 
 use crate::event::Event;
 use crate::fields::{ExtractOptions, Extraction, Field, FieldRef};
-use crate::schema::EventType;
 use crate::state::Context;
 
 /// A filter ready to run.
@@ -135,11 +134,6 @@ impl Filter {
     /// Whether an event of this part of a capture can match: where the answer is no, none does.
     pub fn may_match(&self, frame: &crate::scap::Frame) -> bool {
         frames::may_match(&self.node, frame)
-    }
-
-    /// Whether of the events of this type those in [`Filter::event_types`] are the ones that match.
-    pub fn is_decided_by_type(&self, ty: EventType) -> bool {
-        self.events.has_the_same_of(&self.certain, ty)
     }
 
     /// Whether enter events of system calls can match.
