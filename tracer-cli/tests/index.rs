@@ -198,6 +198,24 @@ fn every_capture_reads_the_same_in_portions() {
 }
 
 #[test]
+fn sections_behind_each_other_are_counted_the_same_with_an_index() {
+    let copy = Scratch::new("sections");
+    let mut joined = Vec::new();
+    for path in captures().iter().filter(|path| path.metadata().unwrap().len() < 50_000) {
+        let one = Scratch::new("section");
+        rewrite(path, &one.0, Codec::None);
+        joined.extend(std::fs::read(&one.0).unwrap());
+    }
+    std::fs::write(&copy.0, joined).unwrap();
+    scap::write_beside(&copy.0, FINE).unwrap();
+    let index = find(&copy.0);
+    let format = template("*%evt.num %evt.outputtime %proc.name (%thread.tid) %evt.type %fd.name %evt.info");
+    for filter in ["", "evt.failed=true", "container.id!=host", "proc.name=date or evt.type=execve"] {
+        compare(&copy.0, &index, filter, None, &format);
+    }
+}
+
+#[test]
 fn windows_are_the_same_with_an_index() {
     let (copy, index) = indexed(&capture("502error"), "windows");
     let format = template("*%evt.num %evt.rawtime %proc.name");

@@ -66,7 +66,6 @@ pub(super) fn make(
     let number = base.as_ref().map(|base| base.frame);
     Ok(Checkpoint {
         frame,
-        leading: source.is_leading(),
         last_ts: source.last_ts(),
         first_event_ts: clock.first_ts,
         previous_event_ts: clock.previous_ts,

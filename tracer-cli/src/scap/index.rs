@@ -103,8 +103,6 @@ pub struct EventKey {
 pub struct Checkpoint {
     /// Number of the frame, from 0.
     pub frame: u64,
-    /// Notes of the beginning of the section are still to come.
-    pub leading: bool,
     /// Time of the event before.
     pub last_ts: u64,
     /// Time of the first event of the capture, and of the one before, as the state has them.

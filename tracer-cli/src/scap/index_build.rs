@@ -165,9 +165,11 @@ impl Builder {
 
     fn read(&mut self, emit: Emit<'_>) -> Result<(), SourceError> {
         loop {
-            // What an amendment puts right is part of no state yet.
+            // What an amendment puts right is part of no state yet, and notes at the start of a section are not told from
+            // others by who begins among them.
             if let Some(at) = self.source.look_ahead()?
                 && !self.is_amended
+                && !self.source.is_leading()
                 && let Some(border) = self.border(at)
             {
                 self.finish_frame(border, at, emit)?;
@@ -190,6 +192,11 @@ impl Builder {
                 Next::Idle | Next::Recording | Next::Resume | Next::Joined => continue,
             };
             self.is_amended = false;
+            // Part of the state, and of no stream.
+            if event.bits.contains(EventBits::EARLY) {
+                self.inspector.apply(&event, &mut |_| None);
+                continue;
+            }
             self.counted += 1;
             event.num = self.counted;
             let binding = self.inspector.apply(&event, &mut |_| None);

@@ -256,7 +256,7 @@ impl IndexedCapture {
                 };
                 let blocks = checkpoint::unpacked(&checkpoint, base.as_ref().map(|base| base.as_slice()));
                 checkpoint::restore(&checkpoint, blocks.ok_or_else(damaged)?, inspector)?;
-                source.resume(checkpoint.leading, checkpoint.last_ts);
+                source.resume(checkpoint.last_ts);
             }
         }
         Ok(source)

@@ -114,10 +114,9 @@ impl CaptureSource {
         }
     }
 
-    /// Goes on in the middle of a capture, between two blocks of events: whether the notes at the
-    /// beginning of the section are still to come, and the time of the event before.
-    pub(super) fn resume(&mut self, leading: bool, last_ts: u64) {
-        self.leading = leading;
+    /// Goes on in the middle of a section, between two blocks of events; `last_ts` is the time of the event before.
+    pub(super) fn resume(&mut self, last_ts: u64) {
+        self.leading = false;
         self.last_ts = last_ts;
     }
 
@@ -127,7 +126,7 @@ impl CaptureSource {
         self.is_joined = true;
     }
 
-    /// As [`CaptureSource::resume`] has it.
+    /// The notes at the beginning of the section are not over.
     pub(super) fn is_leading(&self) -> bool {
         self.leading
     }
