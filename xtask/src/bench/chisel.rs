@@ -58,7 +58,12 @@ pub fn run(root: &Path, args: &Args) -> Result<()> {
     for round in 0..args.rounds {
         eprintln!("round {} of {}", round + 1, args.rounds);
         for (i, (chisel, on_terminal, _)) in CHISELS.iter().enumerate() {
-            for (who, program) in programs.iter().enumerate() {
+            // What ran just before makes a difference: every other round goes backwards.
+            let mut turns: Vec<(usize, &str)> = programs.iter().copied().enumerate().collect();
+            if round % 2 == 1 {
+                turns.reverse();
+            }
+            for (who, program) in turns {
                 let line = format!("{program} -r {} -c {chisel}", file.display());
                 let words: Vec<String> = match on_terminal {
                     true => ["script", "-qec", &line, "/dev/null"].map(str::to_owned).to_vec(),
