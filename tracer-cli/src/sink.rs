@@ -65,8 +65,26 @@ pub trait Sink {
     #[inline]
     fn count(&mut self, _: &Context<'_>) {}
 
+    /// Types among the [counted](Sink::counted) ones of which it counts what their thread is known to use of CPUs and
+    /// memory once they were applied, and nothing else. Asked once, before the first event.
+    fn counted_by_use(&self) -> TypeSet {
+        TypeSet::default()
+    }
+
+    /// Takes the thread of an event of one of those types in place of [`Sink::count`]; of one that is not known there is
+    /// nothing to count. `false`: nothing happened, and it is to be counted as others are.
+    #[inline]
+    fn count_use(&mut self, _: &Thread) -> bool {
+        false
+    }
+
     /// Whether it looks at what threads use of CPUs and memory.
     fn sees_usage(&self) -> bool {
+        true
+    }
+
+    /// Whether [`Sink::pass_over`] does anything. Asked once, before the first event.
+    fn hears_of_unwanted(&self) -> bool {
         true
     }
 
@@ -167,8 +185,20 @@ impl<S: Sink + ?Sized> Sink for &mut S {
         (**self).count(context);
     }
 
+    fn counted_by_use(&self) -> TypeSet {
+        (**self).counted_by_use()
+    }
+
+    fn count_use(&mut self, thread: &Thread) -> bool {
+        (**self).count_use(thread)
+    }
+
     fn sees_usage(&self) -> bool {
         (**self).sees_usage()
+    }
+
+    fn hears_of_unwanted(&self) -> bool {
+        (**self).hears_of_unwanted()
     }
 
     fn pass_over(&mut self, event: &Event<'_>) {

@@ -11,6 +11,7 @@ use crate::fields::{ExtractOptions, Extraction, Field, FieldFlags};
 use crate::output::report::Totals;
 use crate::schema::{Category, EventType, TypeSet};
 use crate::sink::{Sink, Unshown};
+use crate::state::thread::Thread;
 use crate::state::{Context, State};
 use bstr::BString;
 use mlua::Function;
@@ -239,12 +240,31 @@ impl Sink for Engine {
         self.scratch = from.into_scratch();
     }
 
+    /// Of several chisels each would have to know the thread.
+    fn counted_by_use(&self) -> TypeSet {
+        match self.chisels.as_slice() {
+            [chisel] => TypeSet::of(|ty| chisel.counts_by_use(ty)),
+            _ => TypeSet::default(),
+        }
+    }
+
+    fn count_use(&mut self, thread: &Thread) -> bool {
+        match self.chisels.as_mut_slice() {
+            [Chisel { body: Body::Table(table), .. }] => table.count_use(thread),
+            _ => false,
+        }
+    }
+
     /// Chisels in Lua may ask the table of threads.
     fn sees_usage(&self) -> bool {
         let reads = |chisel: &Chisel| {
             chisel.requests.fields.borrow().iter().any(|field| field.field.flags.contains(FieldFlags::USAGE))
         };
         self.chisels.iter().any(|chisel| matches!(chisel.body, Body::Lua { .. }) || reads(chisel))
+    }
+
+    fn hears_of_unwanted(&self) -> bool {
+        false
     }
 
     fn quiet(&self) -> Range<u64> {
@@ -337,6 +357,11 @@ impl Chisel {
     /// Whether all events of this type that it wants are counted natively, and nothing else.
     fn only_counts(&self, ty: EventType) -> bool {
         !matches!(&self.body, Body::Lua { on_event: Some(_), .. }) && self.requests.only_count(ty)
+    }
+
+    /// Whether it counts all events of this type by what their thread uses of CPUs.
+    fn counts_by_use(&self, ty: EventType) -> bool {
+        matches!(&self.body, Body::Table(table) if table.counts_by_use(ty)) && self.requests.admits_all(ty)
     }
 
     /// Counts an event that the filter let pass, for those that do it without Lua.

@@ -65,6 +65,11 @@ impl Requests {
         self.filter.borrow_mut().as_mut().is_none_or(|filter| filter.matches_in(from))
     }
 
+    /// Whether the filter lets all events of this type pass.
+    pub fn admits_all(&self, ty: EventType) -> bool {
+        self.filter.borrow().as_ref().is_none_or(|filter| filter.matches_all(ty))
+    }
+
     /// Whether one of the filters may let the event pass.
     #[inline]
     pub fn wants(&self, event: &Event<'_>) -> bool {

@@ -13,6 +13,8 @@ use super::thread_rows::ThreadRows;
 use crate::fields::{self, Extraction, FieldRef};
 use crate::filter::{EventSet, Filter, events_with};
 use crate::output::json::write_string;
+use crate::schema::EventType;
+use crate::state::thread::Thread;
 use bstr::{BStr, BString, ByteSlice};
 use rustc_hash::FxHashMap;
 use std::io::Write;
@@ -42,6 +44,18 @@ enum Unit {
     Cpu,
 }
 
+impl Unit {
+    /// What a value adds to a sum, if it counts.
+    #[inline]
+    fn counted(self, value: f64) -> Option<f64> {
+        match self {
+            // Who used no CPU time is shown as well.
+            Unit::Cpu => Some(value * PERCENT),
+            _ => (value > 0.0).then_some(value),
+        }
+    }
+}
+
 /// A percent of a second, ns.
 const PERCENT: f64 = 1e7;
 /// What readers know sums of CPU time as.
@@ -58,6 +72,8 @@ pub struct TopTable {
     /// Places in the sums by key.
     rows: FxHashMap<Box<[u8]>, usize>,
     rows_of_threads: Option<ThreadRows>,
+    /// The value, where it is what a thread uses of CPUs.
+    noted_use: Option<fn(&Thread) -> Option<f64>>,
     sums: Vec<f64>,
     key: Vec<u8>,
     text: Vec<u8>,
@@ -129,6 +145,7 @@ impl TopTable {
         used.push(value.field.clone());
         Ok(Self {
             rows_of_threads: ThreadRows::new(keys.iter().map(|key| &key.field)),
+            noted_use: fields::noted_use(value.field.field.name),
             keys,
             value,
             unit,
@@ -167,7 +184,7 @@ impl TopTable {
     #[inline]
     pub fn event(&mut self, from: &Extraction<'_>) {
         let Some(value) = self.value(from) else { return };
-        let known = self.rows_of_threads.as_ref().zip(from.context.thread());
+        let known = self.rows_of_threads.as_mut().zip(from.context.thread());
         let row = match known.and_then(|(rows, thread)| rows.find(thread)) {
             Some(row) => row,
             None if self.write_key(from) => {
@@ -184,14 +201,27 @@ impl TopTable {
         }
     }
 
+    /// Whether [`TopTable::count_use`] is for events of this type.
+    pub fn counts_by_use(&self, ty: EventType) -> bool {
+        ty == EventType::PROCINFO_E && self.noted_use.is_some() && self.rows_of_threads.is_some()
+    }
+
+    /// As [`TopTable::event`], for a note about CPU times that was applied to this thread; `false` when the row of the
+    /// thread is not known.
+    #[inline]
+    pub fn count_use(&mut self, thread: &Thread) -> bool {
+        let (Some(noted_use), Some(rows)) = (self.noted_use, &mut self.rows_of_threads) else { return false };
+        let Some(value) = noted_use(thread).and_then(|value| self.unit.counted(value)) else { return true };
+        let sum = rows.find(thread).and_then(|row| self.sums.get_mut(row));
+        sum.map(|sum| *sum += value).is_some()
+    }
+
     /// What an event adds to a sum.
     #[inline]
     fn value(&mut self, from: &Extraction<'_>) -> Option<f64> {
         self.text.clear();
         match read_field(&self.value.field, from, false, &mut self.text) {
-            // Who used no CPU time is shown as well.
-            LuaValue::Number(value) if self.unit == Unit::Cpu => Some(value * PERCENT),
-            LuaValue::Number(value) => (value > 0.0).then_some(value),
+            LuaValue::Number(value) => self.unit.counted(value),
             _ => None,
         }
     }

@@ -7,7 +7,7 @@ use crate::fields::{FieldRef, ThreadValue, Value, thread_value};
 use crate::state::thread::Thread;
 
 /// Threads remembered; those whose numbers differ by a multiple of it displace each other.
-const SLOTS: usize = 1024;
+const SLOTS: usize = 4096;
 
 /// The rows that threads were counted in last.
 pub struct ThreadRows {
@@ -18,6 +18,8 @@ pub struct ThreadRows {
 #[derive(Clone, Default)]
 struct Slot {
     tid: i64,
+    /// [`Thread::told`] when the keys were compared last: as long as that is the same, they are.
+    told: u64,
     /// `None` before there is one.
     row: Option<usize>,
     /// The keys at that time, each behind its length.
@@ -36,18 +38,25 @@ impl ThreadRows {
 
     /// The row of the thread, if it is the one that was [noted](ThreadRows::note) and its keys are the same.
     #[inline]
-    pub fn find(&self, thread: &Thread) -> Option<usize> {
-        let slot = self.slots.get(place(thread))?;
+    pub fn find(&mut self, thread: &Thread) -> Option<usize> {
+        let slot = self.slots.get_mut(place(thread))?;
+        if slot.told == thread.told && slot.tid == thread.tid {
+            return slot.row;
+        }
         let mut known = slot.known.as_slice();
         let mut is_same =
             |key: &ThreadValue| with_bytes(key(thread), |bytes| take(&mut known) == Some(bytes));
-        if slot.tid == thread.tid && self.keys.iter().all(&mut is_same) { slot.row } else { None }
+        if slot.tid != thread.tid || !self.keys.iter().all(&mut is_same) {
+            return None;
+        }
+        slot.told = thread.told;
+        slot.row
     }
 
     /// Notes that an event of the thread was counted in this row.
     pub fn note(&mut self, thread: &Thread, row: usize) {
         let Some(slot) = self.slots.get_mut(place(thread)) else { return };
-        (slot.tid, slot.row) = (thread.tid, Some(row));
+        (slot.tid, slot.told, slot.row) = (thread.tid, thread.told, Some(row));
         slot.known.clear();
         for key in &self.keys {
             with_bytes(key(thread), |bytes| {
@@ -109,11 +118,14 @@ mod tests {
         assert_eq!(rows.find(&thread), None);
         rows.note(&thread, 5);
         assert_eq!(rows.find(&thread), Some(5));
-        for (comm, pid) in [("abc", 7), ("a", 7), ("ab", 9)] {
+        for (told, (comm, pid)) in [("abc", 7), ("a", 7), ("ab", 9)].into_iter().enumerate() {
             let mut other = Thread::new(8, pid);
             other.comm = comm.into();
+            other.told = told as u64 + 1;
             assert_eq!(rows.find(&other), None);
         }
+        thread.told = 4;
+        assert_eq!(rows.find(&thread), Some(5), "another fact about it changed");
         let mut neighbour = Thread::new(8 + SLOTS as i64, 7);
         neighbour.comm = "ab".into();
         assert_eq!(rows.find(&neighbour), None);

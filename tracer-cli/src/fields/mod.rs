@@ -37,6 +37,7 @@ pub use argument::ErrorKind;
 pub use evt::has_syscall_type;
 pub use straight::{Follows, Straight, ThreadValue, follows, lacks, straight, thread_value};
 pub use table::{Arg, Class, Extract, ExtractOptions, Extraction, Field, FieldArg, FieldFlags, FieldRef};
+pub use thread::noted_use;
 pub use value::Value;
 
 /// The tables in the order in which they are listed and searched.

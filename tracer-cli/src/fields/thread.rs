@@ -130,7 +130,7 @@ pub(super) static FIELDS: &[Field] = &[
         T::Double,
         F::Na,
         "CPU use of the thread in the last second, in percent.",
-        |x, _, emit| cpu_use(x, emit, |u| u.user_delta + u.system_delta),
+        |x, _, emit| cpu_use(x, emit, both_parts),
     )
     .flag(FieldFlags::USAGE),
     field(
@@ -138,7 +138,7 @@ pub(super) static FIELDS: &[Field] = &[
         T::Double,
         F::Na,
         "CPU use of the thread outside the kernel in the last second, in percent.",
-        |x, _, emit| cpu_use(x, emit, |u| u.user_delta),
+        |x, _, emit| cpu_use(x, emit, user_part),
     )
     .flag(FieldFlags::USAGE),
     field(
@@ -146,7 +146,7 @@ pub(super) static FIELDS: &[Field] = &[
         T::Double,
         F::Na,
         "CPU use of the thread inside the kernel in the last second, in percent.",
-        |x, _, emit| cpu_use(x, emit, |u| u.system_delta),
+        |x, _, emit| cpu_use(x, emit, system_part),
     )
     .flag(FieldFlags::USAGE),
     field(
@@ -193,13 +193,41 @@ pub(super) static FIELDS: &[Field] = &[
     .flag(FieldFlags::TABLE_ONLY),
 ];
 
+/// What a field without argument says of a thread at [notes about CPU times](EventType::PROCINFO_E) once they were
+/// applied, and nothing at other events.
+pub fn noted_use(name: &str) -> Option<fn(&Thread) -> Option<f64>> {
+    Some(match name {
+        "thread.cpu" => |thread| use_of(thread, both_parts),
+        "thread.cpu.user" => |thread| use_of(thread, user_part),
+        "thread.cpu.system" => |thread| use_of(thread, system_part),
+        _ => return None,
+    })
+}
+
 /// Of the notes about CPU times, which come once a second.
 fn cpu_use(x: &Extraction<'_>, emit: Emit<'_>, part: fn(&CpuUse) -> u64) {
-    if let Some(thread) = x.context.thread().filter(|t| t.is_known())
-        && x.context.event.ty == EventType::PROCINFO_E
+    if x.context.event.ty == EventType::PROCINFO_E
+        && let Some(share) = x.context.thread().and_then(|thread| use_of(thread, part))
     {
-        emit(Value::Double(part(&thread.cpu_use) as f64));
+        emit(Value::Double(share));
     }
+}
+
+#[inline]
+fn use_of(thread: &Thread, part: fn(&CpuUse) -> u64) -> Option<f64> {
+    thread.is_known().then(|| part(&thread.cpu_use) as f64)
+}
+
+fn both_parts(now: &CpuUse) -> u64 {
+    now.user_delta + now.system_delta
+}
+
+fn user_part(now: &CpuUse) -> u64 {
+    now.user_delta
+}
+
+fn system_part(now: &CpuUse) -> u64 {
+    now.system_delta
 }
 
 fn on_main(thread: &Thread, n: u32) -> u64 {

@@ -26,6 +26,7 @@ pub use gate::Gate;
 
 use crate::event::Event;
 use crate::fields::{ExtractOptions, Extraction, Field, FieldRef};
+use crate::schema::EventType;
 use crate::state::Context;
 
 /// A filter ready to run.
@@ -101,6 +102,11 @@ impl Filter {
             return Some(true);
         }
         (!self.events.contains(event)).then_some(false)
+    }
+
+    /// Whether every event of this type matches, whatever else it says.
+    pub fn matches_all(&self, ty: EventType) -> bool {
+        !matches!(ty, EventType::GENERIC_E | EventType::GENERIC_X) && self.certain.contains_type(ty)
     }
 
     /// As [`Filter::matches`], for a caller that extracts other fields of the event as well.

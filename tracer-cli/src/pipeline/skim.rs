@@ -70,6 +70,8 @@ bitflags::bitflags! {
         const TOLD = 1 << 7;
         /// They are events of the system, not notes of the recorder.
         const OF_SYSTEM = 1 << 8;
+        /// What their thread uses is counted, and nothing else done.
+        const OF_USE = 1 << 10;
 
         const PUT_OFF = Self::BEGIN.bits() | Self::END.bits() | Self::SEEN.bits();
     }
@@ -184,7 +186,11 @@ impl Unseen {
         let nothing = TypeSet::default();
         let is_idle = gate.is_none() && events.is_none() && [types, counted, glanced] == [nothing; 3];
         let is_generic = |ty| matches!(ty, EventType::GENERIC_E | EventType::GENERIC_X);
+        let counted_by_use = if is_all_shown { sink.counted_by_use() } else { nothing };
         let way = |ty: EventType| {
+            if counted_by_use.contains(ty) && inspector.is_of_use(ty) {
+                return Way::OF_USE;
+            }
             let is_taken = counted.contains(ty) || glanced.contains(ty);
             let of_any = types.contains(ty);
             let trace = match inspector.trace(ty) {
@@ -200,7 +206,7 @@ impl Unseen {
                 (Way::KEPT, inspector.keeps(ty)),
                 (Way::OF_ANY, of_any),
                 (Way::BY_CALL, !of_any && is_generic(ty) && events.is_some()),
-                (Way::TOLD, of_any && unwanted != nothing),
+                (Way::TOLD, of_any && unwanted != nothing && sink.hears_of_unwanted()),
                 (Way::OF_SYSTEM, inspector.is_of_system(ty)),
             ];
             marks.into_iter().fold(trace, |way, (mark, is_set)| if is_set { way | mark } else { way })
@@ -258,8 +264,10 @@ struct Along<'a> {
     row: Row<'a>,
     /// Of the event before the row.
     number: u64,
-    /// Events of the row that are in the totals.
-    counted: usize,
+    /// Events of the row whose times the inspector knows of.
+    timed: usize,
+    /// Events of the row that were delivered.
+    delivered: u64,
 }
 
 impl Pipeline {
@@ -292,7 +300,8 @@ impl Pipeline {
             sink,
             row,
             number: *number,
-            counted: 0,
+            timed: 0,
+            delivered: 0,
         };
         let (taken, late, result) = way.go();
         source.pass(taken, late);
@@ -331,10 +340,12 @@ impl Along<'_> {
             }
             taken += 1;
         }
-        self.count_to(taken);
+        self.move_time_to(taken);
         self.memory.note_all(&self.row, self.inspector);
+        let events = events.get(..taken).unwrap_or_default();
+        self.count(events);
         let mut late = 0;
-        for found in events.get(..taken).unwrap_or_default() {
+        for found in events {
             late += u64::from(found.head.ts < after);
             after = found.head.ts;
         }
@@ -348,7 +359,6 @@ impl Along<'_> {
     fn move_past(&mut self, mut i: usize, events: &[Framed], quiet: &Range<u64>) -> usize {
         let Memory { threads, due } = &mut *self.memory;
         let ways = &self.unseen.ways;
-        let state = &self.inspector.state;
         let may_be_seen =
             |found: &Framed| found.head.is_for_old || !self.unseen.contains(&self.row.event(found));
         for found in events.get(i..).unwrap_or_default() {
@@ -362,8 +372,24 @@ impl Along<'_> {
             if is_put_off || !of_any {
                 let place = Memory::place(head.tid);
                 let known = &mut threads[place];
-                if known.tid != head.tid || !state.is_unchanged(known.key, known.changed) {
+                let state = &self.inspector.state;
+                let is_same = match self.unseen.gate {
+                    Some(_) => state.is_unchanged(known.key, known.changed),
+                    None => state.is_there(known.key, known.tid, known.changed),
+                };
+                if known.tid != head.tid || !is_same {
                     break;
+                }
+                if way.contains(Way::OF_USE) {
+                    if head.is_for_old {
+                        break;
+                    }
+                    if !known.is_absent {
+                        let event = self.row.event(found);
+                        known.changed = count_use(self.inspector, self.sink, &event, known.key);
+                    }
+                    i += 1;
+                    continue;
                 }
                 if !known.is_refused && !of_any {
                     break;
@@ -476,8 +502,7 @@ impl Along<'_> {
 
     /// Hands an event that has been applied to the sink.
     fn deliver(&mut self, event: &Event<'_>, binding: &Binding) -> io::Result<Went> {
-        self.pipeline.totals.count(event);
-        self.counted += 1;
+        self.delivered += 1;
         let context = Context { event, state: &self.inspector.state, binding };
         self.pipeline.deliver(&context, self.sink)?;
         self.inspector.settle();
@@ -504,9 +529,10 @@ impl Along<'_> {
         *known = Known { put_off: known.put_off, ..new };
     }
 
-    /// Makes state and totals as they are before event `i`, as far as it depends on them.
+    /// Makes the state as it is before event `i`, as far as that depends on it.
+    #[inline]
     fn catch_up(&mut self, i: usize, found: &Framed, key: Option<ThreadKey>) {
-        self.count_to(i);
+        self.move_time_to(i);
         let place = Memory::place(found.head.tid);
         if key.is_none() || self.unseen.ways.of(found.head.ty).contains(Way::MORE) {
             self.memory.note_all(&self.row, self.inspector);
@@ -515,21 +541,37 @@ impl Along<'_> {
         }
     }
 
-    /// Counts the events up to event `end` that have not been counted.
-    fn count_to(&mut self, end: usize) {
-        let events = self.row.events.get(self.counted..end).unwrap_or_default();
-        let (Some(first), Some(last)) = (events.first(), events.last()) else { return };
-        let totals = &mut self.pipeline.totals;
-        totals.count_all(events.len(), first.head.ts, last.head.ts);
-        // Without a filter nothing is moved past but what passes.
-        if self.pipeline.rules.filter.is_none() {
-            totals.passed += events.len() as u64;
-        }
-        if let Some(last) =
-            events.iter().rev().find(|found| self.unseen.ways.of(found.head.ty).contains(Way::OF_SYSTEM))
-        {
+    /// Tells the inspector of the time before event `end`.
+    #[inline]
+    fn move_time_to(&mut self, end: usize) {
+        let is_of_system = |found: &&Framed| self.unseen.ways.of(found.head.ty).contains(Way::OF_SYSTEM);
+        let passed = self.row.events.get(self.timed..end).unwrap_or_default();
+        if let Some(last) = passed.iter().rev().find(is_of_system) {
             self.inspector.moved_to(last.head.ts);
         }
-        self.counted = end;
+        self.timed = end;
     }
+
+    /// Counts the events of the row that were taken.
+    fn count(&mut self, taken: &[Framed]) {
+        let (Some(first), Some(last)) = (taken.first(), taken.last()) else { return };
+        let totals = &mut self.pipeline.totals;
+        totals.count_all(taken.len(), first.head.ts, last.head.ts);
+        // Without a filter nothing is moved past but what passes; what was delivered is among those that passed already.
+        if self.pipeline.rules.filter.is_none() {
+            totals.passed += taken.len() as u64 - self.delivered;
+        }
+    }
+}
+
+/// Counts what a thread uses once `event` has told it; returns the number of its last change.
+#[inline]
+fn count_use(inspector: &mut Inspector, sink: &mut dyn Sink, event: &Event<'_>, key: ThreadKey) -> u64 {
+    let Some(thread) = inspector.note_use(event, key) else { return 0 };
+    let changed = thread.changed;
+    if !sink.count_use(thread) {
+        let binding = Binding { thread: Some(key), ..Binding::default() };
+        sink.count(&Context { event, state: &inspector.state, binding: &binding });
+    }
+    changed
 }

@@ -289,6 +289,11 @@ impl Containers {
         ContainerKey(index)
     }
 
+    /// Takes over what control groups said of threads in another state: they say the same here.
+    pub(super) fn read_on(&mut self, other: Containers) {
+        self.found = other.found;
+    }
+
     /// Where a thread with these control groups runs.
     pub fn place_of(&mut self, thread: &Thread) -> Place {
         let own_pid_namespace = thread.flags.contains(ThreadFlags::IN_PID_NS);

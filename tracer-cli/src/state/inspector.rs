@@ -5,13 +5,11 @@
 //! What an event *ends* is removed when the next one arrives: a close still shows what it closed.
 
 use super::amendment::Amendment;
-use super::cgroup_id::ContainerType;
 use super::enter_params::EnterParams;
 use super::plan::{Action, Bind, Glance, Plan};
 use super::step::{Deferred, Step};
 use super::thread::{LastEvent, Thread, ThreadFlags};
-use super::users::{User, Users};
-use super::{Binding, State, ThreadKey, apply_clone, apply_container};
+use super::{Binding, State, ThreadKey, apply_clone, apply_container, apply_user};
 use crate::event::{Event, EventBits};
 use crate::schema::EventType;
 use crate::source::{Source, SourceError};
@@ -128,7 +126,8 @@ impl Inspector {
 
     /// Forgets everything but the time of the first event: what comes next is of another recording.
     pub fn begin_section(&mut self) {
-        self.state = State::default();
+        let before = std::mem::take(&mut self.state);
+        self.state.containers.read_on(before.containers);
         self.deferred = Deferred::default();
         self.amendment = None;
     }
@@ -213,8 +212,8 @@ impl Inspector {
         match plan.action {
             Action::Clone(layout) => return self.apply_clone(event, layout, plan, look_up, binding),
             Action::User(_) | Action::Group(_) if !self.limits.users => {}
-            Action::User(added) => apply_user(&mut self.state, event, added),
-            Action::Group(added) => apply_group(&mut self.state, event, added),
+            Action::User(added) => apply_user::user(&mut self.state, event, added),
+            Action::Group(added) => apply_user::group(&mut self.state, event, added),
             Action::Container => binding.thread = apply_container::note(&mut self.state, event),
             Action::None | Action::Own(_) | Action::Thread(_) => {}
         }
@@ -315,6 +314,21 @@ impl Inspector {
     pub fn may_move_past(&mut self) -> bool {
         self.settle();
         self.amendment.is_none() && self.clock.first_ts.is_some()
+    }
+
+    /// Whether events of this type tell what their thread uses of CPUs and memory, if it is known, and nothing else.
+    pub fn is_of_use(&self, ty: EventType) -> bool {
+        let plan = self.plan(ty);
+        plan.is_meta && plan.bind == Bind::Known && matches!(plan.action, Action::Own(_))
+    }
+
+    /// As [`Inspector::apply`], for an event of such a type; `key` is of its thread.
+    #[inline]
+    pub fn note_use(&mut self, event: &Event<'_>, key: ThreadKey) -> Option<&Thread> {
+        let Action::Own(handler) = self.plan(event.ty).action else { return None };
+        let thread = self.state.thread_in_use(key)?;
+        handler(thread, event);
+        Some(thread)
     }
 
     /// Makes up for an event that was moved past and left behind no more than that a call began or ended.
@@ -553,40 +567,4 @@ fn note_call(thread: &mut Thread, event: &Event<'_>, plan: &Plan) -> Pair {
 #[inline]
 fn fd_of(event: &Event<'_>, plan: &Plan) -> Option<i64> {
     plan.fd.and_then(|i| event.i64(usize::from(i)))
-}
-
-/// What recorders call users and groups that have no name.
-const NO_NAME: &[u8] = b"<NA>";
-
-/// The users of the host, or those of a container: they have numbers of their own.
-fn users_of<'a>(state: &'a mut State, container: Option<&[u8]>) -> Option<&'a mut Users> {
-    match container.filter(|id| !id.is_empty()) {
-        None => Some(&mut state.users),
-        Some(id) => {
-            let key = state.containers.meet(ContainerType::Unknown, id);
-            state.containers.get_mut(key).map(|container| &mut container.users)
-        }
-    }
-}
-
-fn apply_user(state: &mut State, event: &Event<'_>, added: bool) {
-    let Some(users) = users_of(state, event.text(5)) else { return };
-    let Some(uid) = event.u64(0).and_then(|uid| u32::try_from(uid).ok()) else { return };
-    if !added {
-        users.users.remove(&uid);
-        return;
-    }
-    let text = |i: usize| event.text(i).unwrap_or(NO_NAME).into();
-    let gid = event.u64(1).unwrap_or(0) as u32;
-    users.users.insert(uid, User { gid, name: text(2), home: text(3), shell: text(4) });
-}
-
-fn apply_group(state: &mut State, event: &Event<'_>, added: bool) {
-    let Some(users) = users_of(state, event.text(2)) else { return };
-    let Some(gid) = event.u64(0).and_then(|gid| u32::try_from(gid).ok()) else { return };
-    if added {
-        users.groups.insert(gid, event.text(1).unwrap_or(NO_NAME).into());
-    } else {
-        users.groups.remove(&gid);
-    }
 }

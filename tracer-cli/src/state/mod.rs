@@ -7,6 +7,7 @@ mod apply_container;
 mod apply_file;
 mod apply_process;
 mod apply_socket;
+mod apply_user;
 pub mod cgroup_id;
 mod changes;
 mod container_monitor;
@@ -186,6 +187,15 @@ impl State {
         match self.threads.get(key.0 as usize) {
             Some(Some(thread)) => thread.changed == changed,
             Some(None) => false,
+            None => self.lives == changed,
+        }
+    }
+
+    /// As [`State::is_unchanged`], but that the thread with this number may have changed.
+    #[inline]
+    pub fn is_there(&self, key: ThreadKey, tid: i64, changed: u64) -> bool {
+        match self.threads.get(key.0 as usize) {
+            Some(thread) => thread.as_ref().is_some_and(|thread| thread.tid == tid),
             None => self.lives == changed,
         }
     }

@@ -37,8 +37,23 @@ pub fn append(out: &mut Vec<u8>, base: &[u8], path: &[u8]) {
     }
 }
 
+/// Whether a path has no components that go away.
+fn is_plain(path: &[u8]) -> bool {
+    // All pairs are looked at, as many at once as there is room for.
+    let pairs = path.iter().zip(path.get(1..).unwrap_or_default());
+    let goes = |pair: (&u8, &u8)| (*pair.0 == b'/') & ((*pair.1 == b'/') | (*pair.1 == b'.'));
+    !path.ends_with(b"/") && !pairs.fold(false, |found, pair| found | goes(pair))
+}
+
 /// `root` is where the first component starts, behind the slash of an absolute path.
 fn push_components(out: &mut Vec<u8>, root: usize, path: &[u8]) {
+    // So it is nearly always.
+    if let [b'/', rest @ ..] = path
+        && out.len() == root
+        && is_plain(path)
+    {
+        return out.extend_from_slice(rest);
+    }
     for component in path.split(|b| *b == b'/') {
         match component {
             b"" | b"." => {}
