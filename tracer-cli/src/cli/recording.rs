@@ -51,7 +51,6 @@ pub(super) fn options(args: &Args) -> Result<Option<WriteOptions>, UsageError> {
         is_partial: args.read.len() > 1
             || !args.fatfile && !args.display_filter && (!args.words.is_empty() || !args.suppress.is_empty()),
         redaction: redaction(&args.redact)?,
-        is_live: args.read.is_empty(),
         ring: args.ring.as_deref().map(|text| ring(text, args.dump_after)).transpose()?,
         no_index: args.no_index,
         inputs: args.read.iter().filter(is_file).cloned().collect(),

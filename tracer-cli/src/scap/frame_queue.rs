@@ -83,14 +83,14 @@ impl FrameQueue {
     /// # Errors
     /// The thread or its compressor cannot be made.
     ///
-    /// With a `ring` frames are kept in memory. `is_live`: events do not wait.
-    pub fn new(codec: Codec, is_live: bool, ring: Option<RingSize>, has_index: bool) -> io::Result<Self> {
+    /// With a `ring` frames are kept in memory.
+    pub fn new(codec: Codec, ring: Option<RingSize>, has_index: bool) -> io::Result<Self> {
         let (jobs, take_jobs) = sync_channel(WAITING);
         let (give_empty, empty) = sync_channel(WAITING + 1);
         let progress = Arc::new(Progress::default());
         let ring = ring.map(FlightRing::new);
         let mut worker = Worker {
-            packer: Packer::new(codec, is_live)?,
+            packer: Packer::new(codec)?,
             file: None,
             in_file: 0,
             ring,
@@ -339,7 +339,7 @@ impl Worker {
                 self.filling = filling;
             }
             Job::Frame(Frame { blocks, events, until }) => {
-                let frame = self.packer.pack(&blocks)?;
+                let frame = self.packer.pack(&blocks, events)?;
                 if let Some(ring) = &mut self.ring {
                     ring.push(frame, events, until);
                     self.filling.bytes.fetch_add(frame.len() as u64, Ordering::Relaxed);

@@ -37,6 +37,7 @@ mod indexed;
 mod input;
 mod interface_list;
 mod machine;
+mod match_finder;
 mod merged;
 mod own_block;
 mod pack;
@@ -45,6 +46,7 @@ mod reader;
 mod redact;
 mod replica;
 mod rotate;
+mod sequences;
 #[cfg(test)]
 mod tests;
 mod user_list;

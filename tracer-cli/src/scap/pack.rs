@@ -1,22 +1,22 @@
 //! Compression of frames: each on its own, so that a file is whole up to its last frame.
 //!
 //! Gzip frames are members, zstd frames are frames: to every other program the file is an ordinary
-//! compressed one.
+//! compressed one. What of a frame of events repeats is not left to zstd to find: [`super::match_finder`].
 
+use super::match_finder::{MatchFinder, WINDOW_LOG};
+use super::sequences::SequenceWriter;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::{self, Write};
-use std::time::{Duration, Instant};
 use zstd::bulk::Compressor;
-use zstd::zstd_safe::{CParameter, Strategy};
+use zstd::zstd_safe::CParameter;
 
 /// How what is written is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codec {
     None,
     Gzip,
-    /// With a level from 1 to 19. Without one as suits rows of events that resemble each other; of a live recording
-    /// with less effort where many come at once.
+    /// With a level from 1 to 19. Without one as suits rows of events that resemble each other.
     Zstd(Option<i32>),
 }
 
@@ -53,78 +53,57 @@ impl Default for Codec {
     }
 }
 
-/// Level for those that come too fast: for them it is four times as fast as the effort that suits them, and four
-/// thirds of the size.
-const QUICK_LEVEL: i32 = 1;
+/// Level for the state, which is written once.
+const STATE_LEVEL: i32 = 6;
 
-/// Size of the table in which the compressor looks for what it has seen, as a power of two: for most frames, and for larger
-/// ones than so many bytes, of which it would forget most.
-const HASH_LOG: u32 = 18;
-const LARGE_HASH_LOG: u32 = 20;
-const LARGE: usize = 2 << 20;
-
-/// The effort takes one part in so many of the time of a CPU at most, when nobody can wait for it.
-const PARTS: u32 = 4;
+/// Longest frame for which matches are looked for in the way of events.
+const LONGEST: usize = 256 << 20;
 
 /// Makes frames of rows of blocks.
 pub(super) struct Packer {
     codec: Codec,
     zstd: Option<Compressor<'static>>,
-    /// For those that come too fast.
-    quick: Option<Compressor<'static>>,
-    /// When there is time for more effort again.
-    free_at: Instant,
+    /// For events.
+    events: Option<(MatchFinder, SequenceWriter)>,
     packed: Vec<u8>,
 }
 
 impl Packer {
-    /// With `is_live` what comes does not wait until it is compressed.
-    ///
     /// # Errors
     /// There is no memory for the tables of the compressor.
-    pub fn new(codec: Codec, is_live: bool) -> io::Result<Self> {
-        let (zstd, quick) = match codec {
+    pub fn new(codec: Codec) -> io::Result<Self> {
+        let (zstd, events) = match codec {
             Codec::Zstd(Some(level)) => (Some(compressor(level)?), None),
             Codec::Zstd(None) => {
-                (Some(event_compressor()?), is_live.then(|| compressor(QUICK_LEVEL)).transpose()?)
+                let mut zstd = compressor(STATE_LEVEL)?;
+                zstd.set_parameter(CParameter::WindowLog(WINDOW_LOG))?;
+                (Some(zstd), Some((MatchFinder::new(), SequenceWriter::new()?)))
             }
             Codec::None | Codec::Gzip => (None, None),
         };
-        Ok(Self { codec, zstd, quick, free_at: Instant::now(), packed: Vec::new() })
+        Ok(Self { codec, zstd, events, packed: Vec::new() })
     }
 
-    /// The frame of `blocks`.
+    /// The frame of `blocks`, with so many events in them.
     ///
     /// # Errors
     /// There is no memory for it.
-    pub fn pack<'a>(&'a mut self, blocks: &'a [u8]) -> io::Result<&'a [u8]> {
+    pub fn pack<'a>(&'a mut self, blocks: &'a [u8], events: u64) -> io::Result<&'a [u8]> {
         self.packed.clear();
-        match (&mut self.zstd, self.codec) {
-            (Some(zstd), _) => {
-                self.packed.reserve(zstd::zstd_safe::compress_bound(blocks.len()));
-                let begin = Instant::now();
-                match &mut self.quick {
-                    Some(quick) if begin < self.free_at => {
-                        quick.compress_to_buffer(blocks, &mut self.packed)?
-                    }
-                    _ => {
-                        if self.codec == Codec::Zstd(None) {
-                            let log = if blocks.len() > LARGE { LARGE_HASH_LOG } else { HASH_LOG };
-                            zstd.set_parameter(CParameter::HashLog(log))?;
-                        }
-                        zstd.compress_to_buffer(blocks, &mut self.packed)?
-                    }
-                };
-                if begin >= self.free_at {
-                    self.free_at = begin + begin.elapsed().max(Duration::from_micros(1)) * PARTS;
-                }
+        match (self.codec, &mut self.zstd, &mut self.events) {
+            (Codec::Zstd(_), _, Some((finder, writer))) if events > 0 && blocks.len() <= LONGEST => {
+                writer.write(blocks, finder.find(blocks), &mut self.packed)?;
             }
-            (None, Codec::Gzip) => {
+            (Codec::Zstd(_), Some(zstd), _) => {
+                self.packed.reserve(zstd::zstd_safe::compress_bound(blocks.len()));
+                zstd.compress_to_buffer(blocks, &mut self.packed)?;
+            }
+            (Codec::Gzip, ..) => {
                 let mut encoder = GzEncoder::new(&mut self.packed, Compression::default());
                 encoder.write_all(blocks)?;
                 encoder.finish()?;
             }
-            (None, _) => return Ok(blocks),
+            _ => return Ok(blocks),
         }
         Ok(&self.packed)
     }
@@ -136,27 +115,10 @@ fn compressor(level: i32) -> io::Result<Compressor<'static>> {
     Ok(compressor)
 }
 
-/// Events of a type repeat dozens of bytes, at distances that are multiples of their lengths: short matches are
-/// coincidence, and of the long ones the best is worth a search. Beside level 3, on recordings of three kinds: 60 to
-/// 85 % of the size at half the speed, 100 to 200 MB/s.
-fn event_compressor() -> io::Result<Compressor<'static>> {
-    let mut compressor = compressor(3)?;
-    for parameter in [
-        CParameter::Strategy(Strategy::ZSTD_lazy),
-        CParameter::MinMatch(7),
-        CParameter::WindowLog(23),
-        CParameter::HashLog(HASH_LOG),
-        CParameter::ChainLog(16),
-        CParameter::SearchLog(6),
-    ] {
-        compressor.set_parameter(parameter)?;
-    }
-    Ok(compressor)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn frames_are_large_in_small_files_and_in_huge_ones() {
@@ -169,17 +131,60 @@ mod tests {
         assert_eq!(Codec::None.frame(1 << 40, None), PLAIN_FRAME);
     }
 
+    /// An event block of thread `tid`.
+    fn event(flags: bool, ts: u64, tid: i64, ty: u16, params: &[u8]) -> Vec<u8> {
+        let mut body = vec![0, 0];
+        body.extend_from_slice(if flags { &[1, 0, 0, 0] } else { &[] });
+        body.extend_from_slice(&ts.to_le_bytes());
+        body.extend_from_slice(&tid.to_le_bytes());
+        body.extend_from_slice(&(28 + params.len() as u32).to_le_bytes());
+        body.extend_from_slice(&ty.to_le_bytes());
+        body.extend_from_slice(&1_u32.to_le_bytes());
+        body.extend_from_slice(&(params.len() as u16).to_le_bytes());
+        body.extend_from_slice(params);
+        body.resize(body.len().next_multiple_of(4), 0);
+        let len = (body.len() as u32 + 12).to_le_bytes();
+        let code: u32 = if flags { 0x217 } else { 0x216 };
+        [&code.to_le_bytes()[..], &len, &body, &len].concat()
+    }
+
     #[test]
-    fn what_comes_too_fast_is_compressed_with_less_effort_and_reads_the_same() {
-        let blocks: Vec<u8> = (0..200_000u32).flat_map(|i| (i / 7 * (i % 1000)).to_le_bytes()).collect();
-        for is_live in [false, true] {
-            let mut packer = Packer::new(Codec::default(), is_live).unwrap();
-            let first = packer.pack(&blocks).unwrap().to_vec();
-            packer.free_at = Instant::now() + Duration::from_secs(3600);
-            let second = packer.pack(&blocks).unwrap().to_vec();
-            assert_eq!(first != second, is_live);
-            for frame in [first, second] {
-                assert_eq!(zstd::bulk::decompress(&frame, blocks.len()).unwrap(), blocks);
+    fn of_events_that_resemble_each_other_little_is_left_but_the_time() {
+        let mut blocks = Vec::new();
+        let mut random = 1_u64;
+        for i in 0..20_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let params = [b"parameters of type ", &[b'a' + (i % 4) as u8; 20][..]].concat();
+            let ts = i * 400 + (random >> 58);
+            blocks.extend(event(i % 5 == 0, ts, 7 + (i as i64 / 100) % 3, (i % 4) as u16, &params));
+        }
+        let frame = Packer::new(Codec::default()).unwrap().pack(&blocks, 20_000).unwrap().to_vec();
+        assert!(zstd::bulk::decompress(&frame, blocks.len()).unwrap() == blocks);
+        assert!(frame.len() < 20_000 * 4, "{} bytes", frame.len());
+        let ordinary = Packer::new(Codec::Zstd(Some(3))).unwrap().pack(&blocks, 20_000).unwrap().len();
+        assert!(frame.len() < ordinary, "{} bytes, {ordinary} with level 3", frame.len());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_packed_comes_back(
+            pieces in proptest::collection::vec(
+                (any::<bool>(), 0..3_u64, 0..3_i64, 0..3_u16, proptest::collection::vec(0..3_u8, 0..300)),
+                0..200,
+            ),
+            noise in proptest::collection::vec(any::<u8>(), 0..100),
+            at in any::<proptest::sample::Index>(),
+        ) {
+            let mut blocks = Vec::new();
+            for (flags, ts, tid, ty, params) in &pieces {
+                blocks.extend(event(*flags, *ts, *tid, *ty, params));
+            }
+            let at = at.index(blocks.len() + 1);
+            blocks.splice(at..at, noise);
+            for events in [0, 1] {
+                let mut packer = Packer::new(Codec::default()).unwrap();
+                let frame = packer.pack(&blocks, events).unwrap();
+                prop_assert!(zstd::bulk::decompress(frame, blocks.len()).unwrap() == blocks);
             }
         }
     }

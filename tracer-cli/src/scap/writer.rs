@@ -54,8 +54,6 @@ pub struct WriteOptions {
     /// Not every event comes to the writer or is written, so that it must find out what readers are not told.
     pub is_partial: bool,
     pub redaction: Redaction,
-    /// The events happen now, and do not wait for the writer.
-    pub is_live: bool,
     /// Keep the end of the stream in memory and write it when it is asked for.
     pub ring: Option<Ring>,
     /// No events for the beginnings of system calls.
@@ -158,13 +156,8 @@ impl CaptureWriter {
         let frame = options.frame(&rotation, 0);
         Ok(Self {
             names: Names::new(options.path.clone(), options.rotation, options.ring.is_some())?,
-            queue: FrameQueue::new(
-                options.codec,
-                options.is_live,
-                options.ring.map(|ring| ring.size),
-                !options.no_index,
-            )
-            .map_err(|e| format!("-w: {e}"))?,
+            queue: FrameQueue::new(options.codec, options.ring.map(|ring| ring.size), !options.no_index)
+                .map_err(|e| format!("-w: {e}"))?,
             rotation,
             trigger: None,
             dump_at: None,

@@ -58,13 +58,7 @@ fn writer(path: &Path, is_partial: bool, inputs: Vec<PathBuf>) -> Result<Capture
     if path.exists() {
         return Err("the file is there already".to_owned());
     }
-    CaptureWriter::new(WriteOptions {
-        path: path.to_owned(),
-        is_partial,
-        is_live: inputs.is_empty(),
-        inputs,
-        ..WriteOptions::default()
-    })
+    CaptureWriter::new(WriteOptions { path: path.to_owned(), is_partial, inputs, ..WriteOptions::default() })
 }
 
 /// Copies events out of capture files; returns how many.
