@@ -23,7 +23,8 @@ const fn call(name: &'static str, ty: T, format: F, doc: &'static str, extract: 
 pub(super) static ALL_SOURCES: &[Field] = &[
     any("evt.num", T::Uint64, F::Id, "Position of the event in the stream, counted from 1.", |x, _, emit| {
         emit(Value::Uint(x.context.event.num));
-    }),
+    })
+    .flag(FieldFlags::PLACE),
     any("evt.pluginname", T::Charbuf, F::Na, "Name of the plugin that made the event.", |_, _, _| {}),
     any(
         "evt.plugininfo",

@@ -71,10 +71,12 @@ pub(super) static ALL_SOURCES: &[Field] = &[
     }),
     any("evt.reltime", T::Reltime, F::PaddedDec, "Time in ns since the first event.", |x, _, emit| {
         emit(Value::Reltime(since_start(x)));
-    }),
+    })
+    .flag(FieldFlags::PLACE),
     any("evt.reltime.s", T::Reltime, F::Dec, "Whole seconds since the first event.", |x, _, emit| {
         emit(Value::Reltime(since_start(x) / NS));
-    }),
+    })
+    .flag(FieldFlags::PLACE),
     any(
         "evt.reltime.ns",
         T::Reltime,
@@ -83,7 +85,8 @@ pub(super) static ALL_SOURCES: &[Field] = &[
         |x, _, emit| {
             emit(Value::Reltime(since_start(x) % NS));
         },
-    ),
+    )
+    .flag(FieldFlags::PLACE),
 ];
 
 /// Fields of system call events.
@@ -140,10 +143,12 @@ pub(super) static FIELDS: &[Field] = &[
     .flag(FieldFlags::DEPRECATED),
     call("evt.deltatime", T::Reltime, F::Dec, "Time in ns since the event before.", |x, _, emit| {
         emit(Value::Reltime(delta(x)));
-    }),
+    })
+    .flag(FieldFlags::PLACE),
     call("evt.deltatime.s", T::Reltime, F::Dec, "Whole seconds since the event before.", |x, _, emit| {
         emit(Value::Reltime(delta(x) / NS));
-    }),
+    })
+    .flag(FieldFlags::PLACE),
     call(
         "evt.deltatime.ns",
         T::Reltime,
@@ -152,11 +157,12 @@ pub(super) static FIELDS: &[Field] = &[
         |x, _, emit| {
             emit(Value::Reltime(delta(x) % NS));
         },
-    ),
+    )
+    .flag(FieldFlags::PLACE),
     call("evt.outputtime", T::Charbuf, F::Na, "Time in the form that -t chose.", |x, _, emit| {
         x.text(|out| write_output_time(out, x), |text| emit(Value::Text(text)));
     })
-    .flag(FieldFlags::PRINT_ONLY),
+    .flag(FieldFlags::PRINT_ONLY.union(FieldFlags::PLACE)),
     call(
         "evt.wait_latency",
         T::Reltime,

@@ -61,6 +61,9 @@ bitflags::bitflags! {
         const RENDERED = 256;
         /// Tells what a thread uses of CPUs and memory.
         const USAGE = 512;
+        /// Tells where in the recording the event is, reckoned from others: its number, or the time since the first
+        /// one or the one before.
+        const PLACE = 1024;
     }
 }
 

@@ -336,12 +336,12 @@ fn search(file: &File) -> Option<(Contents, Tail)> {
 }
 
 /// Part of what is decompressed.
-struct Part {
-    inner: Box<dyn Read + Send>,
+pub(super) struct Part {
+    pub inner: Box<dyn Read + Send>,
     /// Bytes before it that are still to come.
-    before: u64,
+    pub before: u64,
     /// Bytes of it that are still to come.
-    left: u64,
+    pub left: u64,
 }
 
 impl Read for Part {

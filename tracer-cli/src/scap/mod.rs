@@ -46,6 +46,7 @@ mod reader;
 mod redact;
 mod replica;
 mod rotate;
+mod sections;
 mod sequences;
 #[cfg(test)]
 mod tests;
@@ -69,5 +70,6 @@ pub use pack::Codec;
 pub use reader::CaptureSource;
 pub use redact::{REDACTABLE, Redaction};
 pub use rotate::Rotation;
+pub use sections::{SectionedCapture, Stretch};
 pub use write_state::ThreadTest;
 pub use writer::{CaptureWriter, Ring, Trigger, WriteOptions};

@@ -19,7 +19,8 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-const BYTE_ORDER: u32 = 0x1A2B_3C4D;
+/// At the start of a section header, in the order of bytes of the machine that wrote it.
+pub(super) const BYTE_ORDER: u32 = 0x1A2B_3C4D;
 /// Newest major version of sections. Minor ones never mattered.
 const MAX_MAJOR: u16 = 1;
 

@@ -1,5 +1,6 @@
 //! The sink that fills what is being watched, and hears what the screen asks for.
 
+use super::aggregate::Table;
 use super::recorder::Recorder;
 use super::span::Activity;
 use super::tally::{Gathering, Parts, Tally};
@@ -350,6 +351,17 @@ impl Gatherer {
             _ => None,
         };
         reading
+    }
+
+    /// The capture is read once more: what was gathered so far is not right.
+    pub fn begin_again(&mut self) {
+        if let Gathering::Table(table) = &mut self.tally.gathering {
+            **table = Table::new(table.layout().clone());
+        }
+        self.tally.reading = Reading { activity: Some(Activity::default()), ..Reading::default() };
+        if let Some((read, _)) = &self.bytes {
+            read.store(0, Ordering::Relaxed);
+        }
     }
 
     /// The next part of the capture was gathered elsewhere.

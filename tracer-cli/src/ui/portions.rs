@@ -1,4 +1,4 @@
-//! A table of a capture with an index, filled by several threads.
+//! A table of a capture with an index, or of several sections, filled by several threads.
 //!
 //! Each takes the next portion, with a state, a filter and a table of its own. The tables are put together in the order
 //! of the capture, so that the result is that of reading it from the beginning to the end.
@@ -6,59 +6,136 @@
 use super::tally::{Parts, Tally};
 use crate::event::Event;
 use crate::pipeline::{Pipeline, PipelineError, Rules};
-use crate::scap::{IndexedCapture, Portion, PortionSource, Portions};
+use crate::scap::{IndexedCapture, Portion, PortionSource, Portions, SectionedCapture, Stretch};
 use crate::schema::TypeSet;
 use crate::sink::{Sink, Unshown};
-use crate::source::{Source, SourceCounts};
+use crate::source::{Source, SourceCounts, SourceError};
 use crate::state::Context;
 use crate::state::inspector::Inspector;
 use crate::state::thread::Thread;
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 /// Bytes of events that a thread takes at once: much more than a state to begin with.
 pub const PORTION: u64 = 16 << 20;
+
+/// A capture that is read in portions.
+pub trait Shared: Sync {
+    /// What is to be read of one.
+    type Portion;
+
+    /// The next portion, its number and whether it is the last; `None` behind that.
+    fn take(&self) -> Option<(usize, Self::Portion, bool)>;
+
+    /// Begins to read a portion. What `inspector` knew before is of no account.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn open(&self, portion: Self::Portion, inspector: &mut Inspector)
+    -> Result<Box<dyn Source>, SourceError>;
+}
+
+/// Portions of a capture with an index.
+pub struct OfIndex<'a> {
+    capture: &'a Arc<IndexedCapture>,
+    portions: &'a [Portion],
+    /// The portion that nobody has taken yet.
+    next: AtomicUsize,
+}
+
+impl<'a> OfIndex<'a> {
+    pub fn new(capture: &'a Arc<IndexedCapture>, portions: &'a [Portion]) -> Self {
+        Self { capture, portions, next: AtomicUsize::new(0) }
+    }
+}
+
+impl Shared for OfIndex<'_> {
+    type Portion = Portion;
+
+    fn take(&self) -> Option<(usize, Portion, bool)> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let portion = self.portions.get(number)?;
+        Some((number, portion.clone(), number + 1 == self.portions.len()))
+    }
+
+    fn open(&self, portion: Portion, _: &mut Inspector) -> Result<Box<dyn Source>, SourceError> {
+        let portions = Portions { list: vec![portion], ..Portions::default() };
+        Ok(Box::new(PortionSource::new(Arc::clone(self.capture), portions)))
+    }
+}
+
+/// Stretches of a capture of several sections.
+pub struct OfSections<'a> {
+    capture: &'a SectionedCapture,
+    /// The stretch that nobody has taken yet, and its number.
+    next: Mutex<(usize, Option<Stretch>)>,
+    progress: &'a Arc<AtomicU64>,
+}
+
+impl<'a> OfSections<'a> {
+    /// `progress` counts the bytes that are read.
+    pub fn new(capture: &'a SectionedCapture, first: Stretch, progress: &'a Arc<AtomicU64>) -> Self {
+        Self { capture, next: Mutex::new((0, Some(first))), progress }
+    }
+}
+
+impl Shared for OfSections<'_> {
+    type Portion = Stretch;
+
+    fn take(&self) -> Option<(usize, Stretch, bool)> {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let (number, stretch) = *next;
+        let stretch = stretch?;
+        *next = (number + 1, self.capture.after(stretch));
+        Some((number, stretch, stretch.end.is_none()))
+    }
+
+    fn open(&self, stretch: Stretch, inspector: &mut Inspector) -> Result<Box<dyn Source>, SourceError> {
+        let mut source = self.capture.open(stretch, Arc::clone(self.progress))?;
+        inspector.begin_recording();
+        inspector.load(&mut source)?;
+        Ok(Box::new(source))
+    }
+}
 
 /// What came out of one portion.
 pub struct Made {
     pub tally: Tally,
     pub counts: SourceCounts,
     pub result: Result<(), PipelineError>,
+    /// There is nothing behind it.
+    pub is_last: bool,
     /// Nothing of what is behind it was read.
     is_end: bool,
 }
 
 /// What the threads share.
-struct Work<'a> {
-    capture: &'a Arc<IndexedCapture>,
-    portions: &'a [Portion],
+struct Work<'a, S> {
+    shared: &'a S,
     parts: &'a Parts,
     stop: &'a AtomicBool,
-    /// The portion that nobody has taken yet.
-    next: AtomicUsize,
     /// Nobody wants what was not handed over yet.
     halt: AtomicBool,
 }
 
-/// Hands what comes out of each portion to `take`, in order, until `stop` becomes true or one fails. The last one has rows
-/// of all threads there are at its end.
+/// Has at most so many threads read the portions, and hands what comes out of each to `take`, in order, until `stop` becomes
+/// true or one fails. The last one has rows of all threads there are at its end.
 ///
 /// # Errors
 /// The system has no room for a thread.
 pub fn gather(
-    capture: &Arc<IndexedCapture>,
-    portions: &[Portion],
+    shared: &impl Shared,
+    most: usize,
     parts: &Parts,
     stop: &AtomicBool,
     take: impl FnMut(Made),
 ) -> io::Result<()> {
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(portions.len());
-    let (next, halt) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let work = Work { capture, portions, parts, stop, next, halt };
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(most);
+    let work = Work { shared, parts, stop, halt: AtomicBool::new(false) };
     thread::scope(|scope| {
         let (made, results) = sync_channel(threads);
         for nth in 0..threads {
@@ -97,34 +174,35 @@ fn collect(results: &Receiver<(usize, Made)>, mut take: impl FnMut(Made)) {
     }
 }
 
-impl Work<'_> {
+impl<S: Shared> Work<'_, S> {
     /// Reads portions until there are no more.
     fn run(&self, made: &SyncSender<(usize, Made)>) {
         let mut inspector = Inspector::default();
         while !self.halt.load(Ordering::Relaxed) {
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(portion) = self.portions.get(number) else { return };
-            let made_of_it = self.read(portion, &mut inspector, number + 1 == self.portions.len());
-            if made.send((number, made_of_it)).is_err() {
+            let Some((number, portion, is_last)) = self.shared.take() else { return };
+            if made.send((number, self.read(portion, &mut inspector, is_last))).is_err() {
                 return;
             }
         }
     }
 
-    fn read(&self, portion: &Portion, inspector: &mut Inspector, is_last: bool) -> Made {
-        let list = vec![portion.clone()];
-        let portions = Portions { list, ..Portions::default() };
-        let mut source = PortionSource::new(Arc::clone(self.capture), portions);
+    fn read(&self, portion: S::Portion, inspector: &mut Inspector, is_last: bool) -> Made {
         let mut part = Part(self.parts.begin());
-        let mut pipeline = Pipeline::new(Rules { show_internal: true, ..Rules::default() });
-        let result = pipeline.run(&mut source, inspector, &mut part, self.stop);
+        let mut counts = SourceCounts::default();
+        let result =
+            self.shared.open(portion, inspector).map_err(PipelineError::from).and_then(|mut source| {
+                let mut pipeline = Pipeline::new(Rules { show_internal: true, ..Rules::default() });
+                let result = pipeline.run(source.as_mut(), inspector, &mut part, self.stop);
+                counts = source.counts();
+                result
+            });
         let Part(mut tally) = part;
         let is_end = is_last || result.is_err() || self.stop.load(Ordering::Relaxed);
         if is_end {
             let ts = tally.reading.last_ts;
             tally.add_threads(&inspector.state, ts);
         }
-        Made { tally, counts: source.counts(), result, is_end }
+        Made { tally, counts, result, is_last, is_end }
     }
 }
 
@@ -188,13 +266,17 @@ impl Sink for Part {
 mod tests {
     use super::super::aggregate::Layout;
     use super::super::catalog::Catalog;
+    use super::super::span::Activity;
     use super::super::tally::Gathering;
     use super::super::view::{Kind, View, at_depth};
-    use super::super::watch::Subject;
+    use super::super::watch::{From, Order, Reading, Report, Request, Subject, Watch};
     use super::*;
     use crate::filter::Filter;
     use crate::scap::{self, ReadOptions};
-    use std::path::Path;
+    use flate2::read::MultiGzDecoder;
+    use std::fs::File;
+    use std::io::Read;
+    use std::path::{Path, PathBuf};
 
     /// Counts into another part after so many events.
     struct Parted<'a> {
@@ -275,5 +357,121 @@ mod tests {
         let is_filled = |view: &View| captures.iter().filter(|capture| compare(view, capture)).count() > 0;
         let filled = tables.filter(|view| is_filled(view)).count();
         assert!(filled > 20, "{filled} views have rows");
+    }
+
+    /// A file with these bytes that goes when it is dropped.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(name: &str, bytes: &[u8]) -> Self {
+            let path = std::env::temp_dir().join(format!("tracer-portions-{}-{name}", std::process::id()));
+            std::fs::write(&path, bytes).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
+    fn unpacked(name: &str) -> Vec<u8> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/captures").join(name);
+        let mut bytes = Vec::new();
+        MultiGzDecoder::new(File::open(path).unwrap()).read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    fn compare_sections(view: &View, capture: &Path) -> bool {
+        let filter = at_depth(&view.filter, 0);
+        let filter = (!filter.is_empty()).then(|| Filter::compile(&filter).unwrap());
+        let new = || {
+            let mut tally = Tally::new(Subject::Table(Layout::new(view, true, 0).unwrap()), filter.clone());
+            tally.reading.activity = Some(Activity::default());
+            tally
+        };
+        let mut whole = Part(new());
+        let inspector = pass(capture, &mut whole);
+        let Part(mut whole) = whole;
+        let ts = whole.reading.last_ts;
+        whole.add_threads(&inspector.state, ts);
+        let mut merged = new();
+        let parts = merged.parts().unwrap();
+        assert!(parts.are_of_sections(), "{}", view.id);
+        let (sections, first) = SectionedCapture::find(capture, 100_000).unwrap().unwrap();
+        let progress = Arc::default();
+        let shared = OfSections::new(&sections, first, &progress);
+        let mut count = 0;
+        let take = |made: Made| {
+            made.result.unwrap();
+            merged.add_part(made.tally);
+            count += 1;
+        };
+        gather(&shared, usize::MAX, &parts, &AtomicBool::new(false), take).unwrap();
+        assert!(count > 2);
+        assert_eq!(progress.load(Ordering::Relaxed), capture.metadata().unwrap().len());
+        let (Gathering::Table(whole_table), Gathering::Table(table)) = (&whole.gathering, &merged.gathering)
+        else {
+            panic!("a table stays one");
+        };
+        let samples = [whole_table, table].map(|table| table.sample(std::time::Duration::from_secs(3)));
+        let [one, other] = &samples;
+        assert_eq!(one.rows, other.rows, "{}", view.id);
+        assert_eq!((one.overflow, one.events), (other.overflow, other.events), "{}", view.id);
+        let (one, other) = (&whole.reading, &merged.reading);
+        assert_eq!((one.events, one.first_ts, one.last_ts), (other.events, other.first_ts, other.last_ts));
+        let columns =
+            |reading: &Reading| reading.activity.as_ref().unwrap().columns(one.first_ts, one.last_ts, 50);
+        assert_eq!(columns(one), columns(other));
+        !samples[0].rows.is_empty()
+    }
+
+    #[test]
+    fn sections_read_at_the_same_time_give_the_table_of_the_whole() {
+        let names =
+            ["head-e-sockets.scap.gz", "bencer_example5_httpd-b54af3d.scap.gz", "head-e-sockets.scap.gz"];
+        let file = Scratch::new("joined", &names.map(unpacked).concat());
+        let (catalog, _) = Catalog::load(&[]);
+        let tables = catalog.all().iter().filter(|view| view.kind != Kind::Spectrogram);
+        // What the columns are is of no account for how sections are put together.
+        let filled = tables.step_by(4).filter(|view| compare_sections(view, &file.0)).count();
+        assert!(filled > 4, "{filled} views have rows");
+    }
+
+    #[test]
+    fn what_is_no_section_changes_nothing() {
+        let one = unpacked("head-e-sockets.scap.gz");
+        let block = |body: &[u8]| {
+            let len = (body.len() as u32 + 12).to_le_bytes();
+            [&0x7777_u32.to_le_bytes()[..], &len, body, &len].concat()
+        };
+        // A block of a kind that nobody knows, with a capture in it.
+        let full = block(&[vec![0; PORTION as usize], one.clone()].concat());
+        let reports = [("full", full), ("empty", block(&[]))].map(|(name, block)| {
+            let file = Scratch::new(name, &[one.as_slice(), &block, &one].concat());
+            assert_eq!(SectionedCapture::find(&file.0, PORTION).unwrap().is_some(), name == "full");
+            let (catalog, _) = Catalog::load(&[]);
+            let layout = Layout::new(catalog.by_id("procs").unwrap(), false, 0).unwrap();
+            let watch = Watch::start(From::Files(vec![file.0.clone()])).unwrap();
+            watch.ask(Request::Watch(Box::new(Order {
+                number: 1,
+                subject: Subject::Table(layout),
+                filter: None,
+                interval: std::time::Duration::from_secs(2),
+                every_interval: false,
+                window: None,
+            })));
+            let mut rows = Vec::new();
+            loop {
+                match watch.reports.recv().unwrap() {
+                    Report::Sample { sample, .. } => rows = sample.rows,
+                    Report::Reading { reading, .. } if reading.is_over => break (rows, reading.events),
+                    Report::Failed(why) | Report::Ended(why) => panic!("{why}"),
+                    _ => {}
+                }
+            }
+        });
+        assert!(!reports[0].0.is_empty() && reports[0] == reports[1]);
     }
 }

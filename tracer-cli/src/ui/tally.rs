@@ -2,6 +2,7 @@
 
 use super::aggregate::{Layout, Table};
 use super::lines::LineMaker;
+use super::span::Activity;
 use super::spectrogram::RANGES;
 use super::watch::{Reading, Subject};
 use crate::event::{Event, EventBits};
@@ -33,13 +34,23 @@ pub(super) struct Tally {
 pub(super) struct Parts {
     layout: Layout,
     filter: Option<Filter>,
+    /// Parts tell when how much happened, too.
+    counts_activity: bool,
 }
 
 impl Parts {
     pub fn begin(&self) -> Tally {
         let mut part = Tally::new(Subject::Table(self.layout.clone()), self.filter.clone());
         part.gathering = Gathering::Table(Box::new(Table::of_part(self.layout.clone())));
+        part.reading.activity = self.counts_activity.then(Activity::default);
         part
+    }
+
+    /// Whether what is gathered follows from the section of the capture alone that an event is in.
+    pub fn are_of_sections(&self) -> bool {
+        let is_place = |field: &Field| field.flags.contains(FieldFlags::PLACE);
+        let columns = self.layout.columns.iter().map(|column| column.field.field);
+        !columns.chain(self.filter.iter().flat_map(Filter::fields).copied()).any(is_place)
     }
 }
 
@@ -72,7 +83,8 @@ impl Tally {
     /// What parts of a capture are gathered like, to be [added](Tally::add_part) to this one; `None` of lines.
     pub fn parts(&self) -> Option<Parts> {
         let Gathering::Table(table) = &self.gathering else { return None };
-        Some(Parts { layout: table.layout().clone(), filter: self.filter.clone() })
+        let counts_activity = self.reading.activity.is_some();
+        Some(Parts { layout: table.layout().clone(), filter: self.filter.clone(), counts_activity })
     }
 
     /// Adds what was gathered of the next part of the capture.
@@ -87,6 +99,9 @@ impl Tally {
         }
         if part.reading.last_ts > 0 {
             reading.last_ts = part.reading.last_ts;
+        }
+        if let (Some(activity), Some(next)) = (&mut reading.activity, &part.reading.activity) {
+            activity.merge(next);
         }
     }
 

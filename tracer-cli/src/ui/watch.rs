@@ -7,7 +7,7 @@ use super::aggregate::{Layout, Sample};
 use super::gather::Gatherer;
 use super::lines::{Line, LineMaker};
 use super::observe::Observed;
-use super::portions::{self, PORTION};
+use super::portions::{self, OfIndex, OfSections, PORTION};
 use super::recorder;
 use super::span::Activity;
 use super::tally::Parts;
@@ -16,7 +16,7 @@ use crate::filter::Filter;
 use crate::live::procinfo::WithProcessTimes;
 use crate::live::{LiveOptions, LiveSource};
 use crate::pipeline::{Pipeline, Rules};
-use crate::scap::{self, Found, IndexedCapture, PortionSource, Portions, ReadOptions};
+use crate::scap::{self, Found, IndexedCapture, PortionSource, Portions, ReadOptions, SectionedCapture};
 use crate::source::{Source, SourceCounts};
 use crate::state::inspector::Inspector;
 use crate::window::Window;
@@ -286,6 +286,9 @@ fn watch_files(
             }
             None => {
                 gatherer.counts_bytes(Arc::clone(&read), total);
+                if watch_sections(files, &read, &mut gatherer, reports)? {
+                    continue;
+                }
                 let options = ReadOptions { follow: false, progress: Some(read) };
                 scap::open(files, &options)?
             }
@@ -316,7 +319,7 @@ fn watch_portions(
     let Portions { list, late, unknown } = portions;
     let mut counts = SourceCounts { late, unknown, ..SourceCounts::default() };
     let stop = gatherer.bell.flag();
-    portions::gather(capture, &list, parts, &stop, |made| {
+    portions::gather(&OfIndex::new(capture, &list), list.len(), parts, &stop, |made| {
         counts.late += made.counts.late;
         counts.unknown += made.counts.unknown;
         gatherer.add_part(made.tally);
@@ -327,6 +330,43 @@ fn watch_portions(
     let _ = reports.send(Report::Source { counts, lag: Duration::ZERO });
     gatherer.complete(None);
     Ok(())
+}
+
+/// Has the threads of this machine share the sections of a single capture. `false`: there are too few, what is watched
+/// depends on more than a section, or something is wrong with the file: it is to be read from the beginning to the end.
+fn watch_sections(
+    files: &[PathBuf],
+    read: &Arc<AtomicU64>,
+    gatherer: &mut Gatherer,
+    reports: &SyncSender<Report>,
+) -> anyhow::Result<bool> {
+    let [file] = files else { return Ok(false) };
+    let Some(parts) = gatherer.parts().filter(Parts::are_of_sections) else { return Ok(false) };
+    let Some((capture, first)) = SectionedCapture::find(file, PORTION)? else { return Ok(false) };
+    let mut counts = SourceCounts::default();
+    let stop = gatherer.bell.flag();
+    let mut is_sound = true;
+    portions::gather(&OfSections::new(&capture, first, read), usize::MAX, &parts, &stop, |made| {
+        if let Err(e) = made.result {
+            // Behind what is wrong with the last one there is nothing.
+            is_sound = made.is_last;
+            if is_sound {
+                let _ = reports.send(Report::Failed(e.to_string()));
+            }
+        }
+        if is_sound {
+            counts.late += made.counts.late;
+            counts.unknown += made.counts.unknown;
+            gatherer.add_part(made.tally);
+        }
+    })?;
+    if !is_sound {
+        gatherer.begin_again();
+        return Ok(false);
+    }
+    let _ = reports.send(Report::Source { counts, lag: Duration::ZERO });
+    gatherer.complete(None);
+    Ok(true)
 }
 
 /// The index of a single file, if it has one.
