@@ -233,7 +233,12 @@ impl Sink for Engine {
     fn count(&mut self, context: &Context<'_>) {
         let from = Extraction::new(*context, &self.options, std::mem::take(&mut self.scratch));
         for chisel in self.chisels.iter_mut().filter(|chisel| !chisel.stopped) {
-            if chisel.asks_about(context.event) && chisel.requests.admits(&from) {
+            // Chisels in Lua have counters that leave it to the filter.
+            let may_count = match &chisel.body {
+                Body::Table(table) => table.events().contains(context.event),
+                Body::Lua { .. } => true,
+            };
+            if may_count && chisel.requests.admits(&from) {
                 chisel.count(&from);
             }
         }

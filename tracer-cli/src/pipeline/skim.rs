@@ -3,7 +3,12 @@
 //! Most of them leave behind no more than a note that their thread began or ended a call, and the next call of the
 //! thread takes its place. So that is put off: it is remembered which events of the row have not been noted yet, a
 //! few for each thread, and they are noted before anything else is done with an event of the thread, or at the end of
-//! the row. Nothing is asked of the thread as long as it is the same as when it was asked for the last time.
+//! the row. Nothing is asked of the thread as long as it is the same as when it was asked for the last time, or only
+//! there where no filter asks about it. What a thread uses of CPUs is noted on the way, and counted.
+
+mod memory;
+
+pub(super) use memory::Memory;
 
 use super::Pipeline;
 use crate::event::{Event, EventBits};
@@ -15,12 +20,10 @@ use crate::source::{LookUp, Source};
 use crate::state::inspector::{Inspector, Trace};
 use crate::state::thread::Thread;
 use crate::state::{Binding, Context, ThreadKey};
+use memory::Known;
 use std::io;
 use std::ops::Range;
 
-/// Threads that are remembered; those whose numbers differ by a multiple of it displace each other. Of some hundreds
-/// that take turns one in twenty does with half as many places.
-const THREADS: usize = 4096;
 /// Events of a row that are looked at in one go: their numbers have 16 bits.
 const MOST: usize = u16::MAX as usize - 1;
 /// Codes that have a place.
@@ -70,8 +73,10 @@ bitflags::bitflags! {
         const TOLD = 1 << 7;
         /// They are events of the system, not notes of the recorder.
         const OF_SYSTEM = 1 << 8;
-        /// What their thread uses is counted, and nothing else done.
+        /// They tell what their thread uses, and nobody looks at them.
         const OF_USE = 1 << 10;
+        /// What it uses then is counted.
+        const COUNTED = 1 << 11;
 
         const PUT_OFF = Self::BEGIN.bits() | Self::END.bits() | Self::SEEN.bits();
     }
@@ -90,70 +95,6 @@ impl Ways {
     #[inline]
     fn of(&self, ty: EventType) -> Way {
         self.0[usize::from(ty.0) % PLACES]
-    }
-}
-
-/// What is remembered of a thread.
-#[derive(Clone, Copy)]
-struct Known {
-    tid: i64,
-    /// [`Thread::changed`] when it was asked for, or [`crate::state::State::lives`] when there was none.
-    changed: u64,
-    key: ThreadKey,
-    /// What was put off: events of the row, counted from 1, with which its last call began, with which that ended, and
-    /// another one behind them.
-    put_off: [u16; 3],
-    /// There is no such thread.
-    is_absent: bool,
-    /// Nobody looks at its events.
-    is_refused: bool,
-}
-
-impl Known {
-    /// Of no thread whatever.
-    const NOTHING: Known = Known {
-        tid: 0,
-        changed: 0,
-        key: ThreadKey::ABSENT,
-        put_off: [0; 3],
-        is_absent: true,
-        is_refused: false,
-    };
-}
-
-/// What is remembered from event to event.
-pub(super) struct Memory {
-    threads: Box<[Known; THREADS]>,
-    /// Threads for which something is to be noted, by their places.
-    due: Vec<u16>,
-}
-
-impl Default for Memory {
-    fn default() -> Self {
-        Self { threads: Box::new([Known::NOTHING; THREADS]), due: Vec::new() }
-    }
-}
-
-impl Memory {
-    #[inline]
-    fn place(tid: i64) -> usize {
-        tid.cast_unsigned() as usize % THREADS
-    }
-
-    /// Notes what was put off for the thread at this place.
-    fn note(&mut self, place: usize, row: &Row<'_>, inspector: &mut Inspector) {
-        for at in std::mem::take(&mut self.threads[place].put_off) {
-            if let Some(found) = usize::from(at).checked_sub(1).and_then(|i| row.events.get(i)) {
-                inspector.note(&row.event(found));
-            }
-        }
-    }
-
-    /// Notes all that was put off.
-    fn note_all(&mut self, row: &Row<'_>, inspector: &mut Inspector) {
-        while let Some(place) = self.due.pop() {
-            self.note(usize::from(place), row, inspector);
-        }
     }
 }
 
@@ -188,12 +129,13 @@ impl Unseen {
         let is_generic = |ty| matches!(ty, EventType::GENERIC_E | EventType::GENERIC_X);
         let counted_by_use = if is_all_shown { sink.counted_by_use() } else { nothing };
         let way = |ty: EventType| {
-            if counted_by_use.contains(ty) && inspector.is_of_use(ty) {
-                return Way::OF_USE;
-            }
             let is_taken = counted.contains(ty) || glanced.contains(ty);
             let of_any = types.contains(ty);
             let trace = match inspector.trace(ty) {
+                Trace::Own if inspector.is_of_use(ty) && of_any => Way::OF_USE,
+                Trace::Own if inspector.is_of_use(ty) && counted_by_use.contains(ty) => {
+                    Way::OF_USE | Way::COUNTED
+                }
                 Trace::More => Way::LOOK | Way::MORE,
                 _ if is_taken && !of_any => Way::LOOK,
                 Trace::Own => Way::LOOK,
@@ -369,32 +311,34 @@ impl Along<'_> {
             }
             let is_put_off = way.intersects(Way::PUT_OFF);
             let of_any = way.contains(Way::OF_ANY) || (way.contains(Way::BY_CALL) && !may_be_seen(found));
-            if is_put_off || !of_any {
+            let is_of_use = way.contains(Way::OF_USE);
+            if is_put_off || is_of_use || !of_any {
                 let place = Memory::place(head.tid);
                 let known = &mut threads[place];
                 let state = &self.inspector.state;
-                let is_same = match self.unseen.gate {
-                    Some(_) => state.is_unchanged(known.key, known.changed),
-                    None => state.is_there(known.key, known.tid, known.changed),
-                };
-                if known.tid != head.tid || !is_same {
+                let is_same = known.tid == head.tid
+                    && match self.unseen.gate {
+                        Some(_) => state.is_unchanged(known.key, known.changed),
+                        None => state.is_there(known.key, known.tid, known.changed),
+                    };
+                if !is_same {
+                    if self.unseen.gate.is_some() || known.put_off != [0; 3] {
+                        break;
+                    }
+                    *known = Known::of(head.tid, state);
+                }
+                if !known.is_refused && !of_any && !is_of_use {
                     break;
                 }
-                if way.contains(Way::OF_USE) {
+                if is_of_use {
                     if head.is_for_old {
                         break;
                     }
                     if !known.is_absent {
-                        let event = self.row.event(found);
-                        known.changed = count_use(self.inspector, self.sink, &event, known.key);
+                        let count = way.contains(Way::COUNTED).then_some(&mut *self.sink);
+                        known.changed = note_use(self.inspector, &self.row.event(found), known.key, count);
                     }
-                    i += 1;
-                    continue;
-                }
-                if !known.is_refused && !of_any {
-                    break;
-                }
-                if is_put_off {
+                } else if is_put_off {
                     let is_restored = head.is_for_old && way.contains(Way::KEPT);
                     let [begin, end, seen] = known.put_off;
                     if known.is_absent || is_restored || (way.contains(Way::END) && end != 0) {
@@ -426,17 +370,10 @@ impl Along<'_> {
         let head = &found.head;
         let way = self.unseen.ways.of(head.ty);
         let state = &self.inspector.state;
-        let key = state.find(head.tid);
-        let thread = key.and_then(|key| state.thread(key));
-        let is_admitted = self.unseen.admits(thread);
-        self.remember(Known {
-            tid: head.tid,
-            changed: thread.map_or(state.lives(), |thread| thread.changed),
-            key: key.unwrap_or(ThreadKey::ABSENT),
-            put_off: [0; 3],
-            is_absent: thread.is_none(),
-            is_refused: !is_admitted,
-        });
+        let known = Known::of(head.tid, state);
+        let key = (!known.is_absent).then_some(known.key);
+        let is_admitted = self.unseen.admits(key.and_then(|key| state.thread(key)));
+        self.remember(Known { is_refused: !is_admitted, ..known });
         if !way.contains(Way::LOOK) {
             if way.contains(Way::END) {
                 self.memory.note(Memory::place(head.tid), &self.row, self.inspector);
@@ -564,12 +501,19 @@ impl Along<'_> {
     }
 }
 
-/// Counts what a thread uses once `event` has told it; returns the number of its last change.
+/// Notes what a thread uses as `event` tells it, for a sink to count; returns the number of the thread's last change.
 #[inline]
-fn count_use(inspector: &mut Inspector, sink: &mut dyn Sink, event: &Event<'_>, key: ThreadKey) -> u64 {
+fn note_use(
+    inspector: &mut Inspector,
+    event: &Event<'_>,
+    key: ThreadKey,
+    count: Option<&mut (dyn Sink + '_)>,
+) -> u64 {
     let Some(thread) = inspector.note_use(event, key) else { return 0 };
     let changed = thread.changed;
-    if !sink.count_use(thread) {
+    if let Some(sink) = count
+        && !sink.count_use(thread)
+    {
         let binding = Binding { thread: Some(key), ..Binding::default() };
         sink.count(&Context { event, state: &inspector.state, binding: &binding });
     }
