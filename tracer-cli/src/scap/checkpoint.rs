@@ -69,12 +69,30 @@ pub(super) fn make(
         last_ts: source.last_ts(),
         first_event_ts: clock.first_ts,
         previous_event_ts: clock.previous_ts,
-        ended: inspector.state.ended().collect(),
+        ended: differences(inspector.state.ended()),
         places: places(&inspector.state),
         live_threads: live_threads(&inspector.state),
         base: number,
         size: blocks.len() as u64,
         state: Bytes(pack(blocks, base)?),
+    })
+}
+
+/// Of each pair the difference from the one before. They are small numbers, and so are their encodings.
+fn differences(pairs: impl Iterator<Item = (i64, u64)>) -> Vec<(i64, i64)> {
+    let mut before = (0, 0);
+    let mut difference = |pair: (i64, u64)| {
+        let (tid, ts) = std::mem::replace(&mut before, pair);
+        (pair.0.wrapping_sub(tid), pair.1.wrapping_sub(ts).cast_signed())
+    };
+    pairs.map(&mut difference).collect()
+}
+
+/// The pairs that differ by these numbers.
+fn summed(differences: &[(i64, i64)]) -> impl Iterator<Item = (i64, u64)> {
+    differences.iter().scan((0_i64, 0_u64), |pair, (tid, ts)| {
+        *pair = (pair.0.wrapping_add(*tid), pair.1.wrapping_add_signed(*ts));
+        Some(*pair)
     })
 }
 
@@ -156,8 +174,26 @@ pub(super) fn restore(
             process.live_threads = *count;
         }
     }
-    inspector.state.set_ended(checkpoint.ended.iter().copied());
+    inspector.state.set_ended(summed(&checkpoint.ended));
     inspector
         .resume(Clock { first_ts: checkpoint.first_event_ts, previous_ts: checkpoint.previous_event_ts });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_come_back_from_their_differences() {
+        let ends = [
+            (7, 1_750_000_000_000_000_000),
+            (-5, 1_750_000_000_000_000_001),
+            (i64::MAX, 0),
+            (i64::MIN, u64::MAX),
+        ];
+        let differences = differences(ends.into_iter());
+        assert_eq!(differences[1], (-12, 1));
+        assert!(summed(&differences).eq(ends));
+    }
 }

@@ -97,7 +97,7 @@ pub(super) fn write(
             }
             if let Some(thread) = &mut index {
                 let done =
-                    zstd::decode_all(frame.as_slice()).and_then(|blocks| thread.frame(offset, &blocks, file));
+                    zstd::decode_all(frame.as_slice()).and_then(|blocks| thread.frame(offset, blocks, file));
                 index = index.filter(|_| done.is_ok());
             }
         }

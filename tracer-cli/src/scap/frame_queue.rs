@@ -293,7 +293,9 @@ impl Worker {
 
     /// What makes the index of a file, if it gets one.
     fn index_of(&self, file: &FrameFile) -> Option<IndexThread> {
-        self.has_index.then(|| IndexThread::start(file.path.display().to_string()).ok()).flatten()
+        let start =
+            || IndexThread::start(file.path.display().to_string(), Some(self.give_empty.clone())).ok();
+        self.has_index.then(start).flatten()
     }
 
     /// Writes what is in memory, in a thread of its own, one after the other.
@@ -339,25 +341,31 @@ impl Worker {
                 self.filling = filling;
             }
             Job::Frame(Frame { blocks, events, until }) => {
+                let unpacked = blocks.len() as u64;
                 let frame = self.packer.pack(&blocks, events)?;
+                let mut written_at = None;
                 if let Some(ring) = &mut self.ring {
                     ring.push(frame, events, until);
                     self.filling.bytes.fetch_add(frame.len() as u64, Ordering::Relaxed);
                 } else if let Some(file) = &mut self.file {
-                    let offset = file.len();
+                    written_at = Some(file.len());
                     file.append(frame)?;
-                    if let Some(index) = &mut self.index
-                        && index.frame(offset, &blocks, file).is_err()
-                    {
-                        self.index = None;
-                    }
                     self.progress.events.fetch_add(events, Ordering::Relaxed);
                     self.in_file += events;
                     self.filling.bytes.store(file.len(), Ordering::Relaxed);
                 }
-                self.filling.unpacked.fetch_add(blocks.len() as u64, Ordering::Relaxed);
-                // There is room for all buffers there are; if there were none, this one would be freed.
-                let _ = self.give_empty.try_send(blocks);
+                self.filling.unpacked.fetch_add(unpacked, Ordering::Relaxed);
+                if let (Some(offset), Some(index), Some(file)) = (written_at, &mut self.index, &mut self.file)
+                {
+                    if index.frame(offset, blocks, file).is_err() {
+                        self.index = None;
+                    }
+                    // Its records are behind the frame by now.
+                    self.filling.bytes.store(file.len(), Ordering::Relaxed);
+                } else {
+                    // There is room for all buffers there are; if there were none, this one would be freed.
+                    let _ = self.give_empty.try_send(blocks);
+                }
             }
             Job::Segment(filling) => {
                 self.filling = filling;

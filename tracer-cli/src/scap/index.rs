@@ -39,13 +39,15 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 /// Magic number of the records: one of the sixteen of skippable frames.
 const MAGIC: u32 = 0x184D_2A5C;
 /// Of every record; with the version of the format.
-const NAME: [u8; 8] = *b"TRCRIDX\x03";
+const NAME: [u8; 8] = *b"TRCRIDX\x04";
 /// Ends the contents.
-const TRAILER: [u8; 8] = *b"TRCREND\x03";
+const TRAILER: [u8; 8] = *b"TRCREND\x04";
 /// Bytes before the record itself.
 const HEAD: usize = 8 + NAME.len() + 4 + 1;
 /// Bytes at the end of the contents.
 const TAIL: usize = 16;
+/// Level of compression of what is written once and read often.
+const LEVEL: i32 = 9;
 /// Longest record that is read.
 const MAX_RECORD: usize = 256 << 20;
 /// Bytes at both ends of a file by which it is known again.
@@ -108,8 +110,9 @@ pub struct Checkpoint {
     /// Time of the first event of the capture, and of the one before, as the state has them.
     pub first_event_ts: Option<u64>,
     pub previous_event_ts: Option<u64>,
-    /// Threads that ended lately, with their times, the last one at the end.
-    pub ended: Vec<(i64, u64)>,
+    /// Threads that ended lately, with their times, the last one at the end: each as the difference from the one before,
+    /// the first from 0.
+    pub ended: Vec<(i64, i64)>,
     /// Threads that are elsewhere than their control groups say: the id of the container, `None` on the host.
     pub places: Vec<(i64, Option<Vec<u8>>)>,
     /// Processes that have another number of threads than are listed.
@@ -362,7 +365,7 @@ fn encode_packed(value: &impl Serialize, out: &mut Vec<u8>) -> io::Result<()> {
     let mut plain = Vec::new();
     encode(value, &mut plain)?;
     out.extend_from_slice(&(plain.len() as u64).to_le_bytes());
-    out.extend_from_slice(&zstd::bulk::compress(&plain, 3)?);
+    out.extend_from_slice(&zstd::bulk::compress(&plain, LEVEL)?);
     Ok(())
 }
 

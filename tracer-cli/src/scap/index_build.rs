@@ -64,9 +64,15 @@ pub struct Granularity {
 
 impl Default for Granularity {
     fn default() -> Self {
-        Self { frame: 256 << 10, part: 1 << 20, checkpoint: 1 << 20, to_state: 1, to_checkpoint: 96 }
+        Self { frame: 256 << 10, part: 1 << 20, checkpoint: 1 << 20, to_state: 1, to_checkpoint: 160 }
     }
 }
+
+/// Threads of which it is known that nothing of them is new to a frame.
+const NOTED: usize = 256;
+
+/// Frames are handed out when so many bytes of events are in them: together they take less room.
+const TOGETHER: u64 = 4 << 20;
 
 /// Bytes of a compressed frame behind which no frame begins: a reader has to decompress what is before.
 const REACH: u64 = 16 << 20;
@@ -159,7 +165,7 @@ impl Builder {
         let start = self.source.offset();
         let end = self.borders.as_ref().map_or(Some(start), |b| b.take_until(start).map(|b| b.offset));
         let end = Border { start, offset: end.unwrap_or(self.packed.offset) };
-        self.finish_frame(end, start, emit)?;
+        self.finish_frame(end, start, true, emit)?;
         result.map(|()| facts)
     }
 
@@ -172,7 +178,7 @@ impl Builder {
                 && !self.source.is_leading()
                 && let Some(border) = self.border(at)
             {
-                self.finish_frame(border, at, emit)?;
+                self.finish_frame(border, at, false, emit)?;
                 self.begin_frame(border, at);
                 self.check(at, emit)?;
             }
@@ -238,16 +244,24 @@ impl Builder {
         };
     }
 
-    /// Ends the present frame at `at`, which is in the compressed frame that begins at `border`.
-    fn finish_frame(&mut self, border: Border, at: u64, emit: Emit<'_>) -> Result<(), SourceError> {
+    /// Ends the present frame at `at`, which is in the compressed frame that begins at `border`, or the end.
+    fn finish_frame(
+        &mut self,
+        border: Border,
+        at: u64,
+        is_last: bool,
+        emit: Emit<'_>,
+    ) -> Result<(), SourceError> {
         let mut frame = std::mem::take(&mut self.frame);
         frame.len = border.offset.saturating_sub(frame.offset);
         frame.size = at.saturating_sub(frame.start);
         frame.events = self.counted - frame.events_before;
         frame.unknown = self.source.unknown() - self.unknown_before;
         self.found.finish(&mut frame);
+        let together = frame.start + frame.size;
         self.finished.push(frame);
-        match border.start == at {
+        let begin = self.finished.first().map_or(0, |first| first.start);
+        match border.start == at && (is_last || together - begin.min(together) >= TOGETHER) {
             true => emit(Record::Frames(std::mem::take(&mut self.finished))).map_err(unwritten),
             false => Ok(()),
         }
@@ -301,7 +315,13 @@ fn unwritten(cause: io::Error) -> SourceError {
 /// What was found in a frame so far.
 #[derive(Default)]
 struct Found {
-    kinds: FxHashMap<EventKey, u64>,
+    /// How many events of each type, by its number; of generic events, of each system call.
+    types: Vec<u64>,
+    calls: FxHashMap<EventKey, u64>,
+    /// Threads that are in `threads` as they are now, at places by their numbers, with their [`Thread::changed`].
+    ///
+    /// [`Thread::changed`]: crate::state::thread::Thread::changed
+    noted: Vec<(i64, u64)>,
     /// Threads that made events, each as it was with its last one.
     threads: FxHashMap<i64, Seen>,
     names: FxHashSet<BString>,
@@ -323,14 +343,27 @@ struct Seen {
 impl Found {
     fn note(&mut self, context: &Context<'_>) {
         let event = context.event;
-        *self.kinds.entry(key_of(event)).or_default() += 1;
+        self.count(event);
         self.late += u64::from(event.bits.contains(EventBits::LATE));
         if event.info().class != Class::Meta {
             let (first, last) = self.times.unwrap_or((event.ts, event.ts));
             self.times = Some((first.min(event.ts), last.max(event.ts)));
         }
+        let Some(thread) = context.thread() else {
+            self.threads.entry(event.tid).or_default();
+            return;
+        };
+        if self.noted.is_empty() {
+            self.noted.resize(NOTED, (0, 0));
+        }
+        // So it is nearly always.
+        let noted = (event.tid, thread.changed);
+        if let Some(slot) = self.noted.get_mut(event.tid as usize % NOTED)
+            && std::mem::replace(slot, noted) == noted
+        {
+            return;
+        }
         let seen = self.threads.entry(event.tid).or_default();
-        let Some(thread) = context.thread() else { return };
         if seen.pid == Some(thread.pid) && seen.place == thread.place && seen.name == thread.name() {
             return;
         }
@@ -342,9 +375,26 @@ impl Found {
         }
     }
 
+    fn count(&mut self, event: &Event<'_>) {
+        let key = key_of(event);
+        if key.call.is_some() {
+            *self.calls.entry(key).or_default() += 1;
+            return;
+        }
+        let ty = usize::from(key.ty);
+        if ty >= self.types.len() {
+            self.types.resize(ty + 1, 0);
+        }
+        if let Some(count) = self.types.get_mut(ty) {
+            *count += 1;
+        }
+    }
+
     fn finish(&mut self, frame: &mut Frame) {
         let found = std::mem::take(self);
-        let mut kinds: Vec<(EventKey, u64)> = found.kinds.into_iter().collect();
+        let types = (0..).zip(found.types).filter(|(_, count)| *count > 0);
+        let types = types.map(|(ty, count)| (EventKey { ty, call: None }, count));
+        let mut kinds: Vec<(EventKey, u64)> = types.chain(found.calls).collect();
         kinds.sort_unstable();
         frame.kinds = kinds;
         (frame.first_ts, frame.last_ts) = found.times.unwrap_or((u64::MAX, 0));

@@ -1,7 +1,7 @@
 //! Makes the index of a capture while that is written, in a thread of its own.
 //!
 //! The thread reads what was written. So the index is right whatever was left out by filters, and the
-//! one who records does nothing but hand over a copy of each frame.
+//! one who records does nothing but hand over each frame.
 
 use super::frame_file::FrameFile;
 use super::frames::Compression;
@@ -35,15 +35,16 @@ pub(super) struct IndexThread {
 }
 
 impl IndexThread {
-    /// Starts it for the file called `name`.
+    /// Starts it for the file called `name`. Buffers that were read go to `empty`, to be filled again.
     ///
     /// # Errors
     /// There cannot be another thread.
-    pub fn start(name: String) -> io::Result<Self> {
+    pub fn start(name: String, empty: Option<SyncSender<Vec<u8>>>) -> io::Result<Self> {
         let (frames, written) = sync_channel(WAITING);
         let (sender, records) = channel();
-        let thread =
-            thread::Builder::new().name("index".to_owned()).spawn(move || build(name, written, &sender))?;
+        let thread = thread::Builder::new()
+            .name("index".to_owned())
+            .spawn(move || build(name, written, empty, &sender))?;
         Ok(Self { frames, records, thread, collected: Collected::default() })
     }
 
@@ -52,8 +53,8 @@ impl IndexThread {
     ///
     /// # Errors
     /// The thread has given up, or the records cannot be written.
-    pub fn frame(&mut self, offset: u64, blocks: &[u8], file: &mut FrameFile) -> io::Result<()> {
-        let written = Written { offset, end: file.len(), bytes: blocks.to_vec() };
+    pub fn frame(&mut self, offset: u64, blocks: Vec<u8>, file: &mut FrameFile) -> io::Result<()> {
+        let written = Written { offset, end: file.len(), bytes: blocks };
         self.frames.send(written).map_err(|_| io::Error::other("the index cannot be made"))?;
         while let Ok((record, bytes)) = self.records.try_recv() {
             self.collected.add(record, append(file, &bytes)?);
@@ -86,10 +87,12 @@ fn append(file: &mut FrameFile, record: &[u8]) -> io::Result<u64> {
 fn build(
     name: String,
     written: Receiver<Written>,
+    empty: Option<SyncSender<Vec<u8>>>,
     records: &Sender<(Record, Vec<u8>)>,
 ) -> Result<Facts, SourceError> {
     let borders = Borders::default();
-    let frames = Frames { written, borders: borders.clone(), bytes: Vec::new(), at: 0, start: 0, end: 0 };
+    let frames =
+        Frames { written, empty, borders: borders.clone(), bytes: Vec::new(), at: 0, start: 0, end: 0 };
     let input = Input::part(name, frames, Compression::None, 0)
         .map_err(|cause| SourceError::Io { what: "the index".to_owned(), cause })?;
     let source = CaptureSource::of(input);
@@ -102,6 +105,7 @@ fn build(
 /// The frames one after the other.
 struct Frames {
     written: Receiver<Written>,
+    empty: Option<SyncSender<Vec<u8>>>,
     borders: Borders,
     bytes: Vec<u8>,
     at: usize,
@@ -120,7 +124,12 @@ impl Read for Frames {
             let Some(next) = next else { return Ok(0) };
             self.start += next.bytes.len() as u64;
             self.end = next.end;
-            (self.bytes, self.at) = (next.bytes, 0);
+            let read = std::mem::replace(&mut self.bytes, next.bytes);
+            self.at = 0;
+            if let Some(empty) = &self.empty {
+                // Where there are enough of them, it is freed.
+                let _ = empty.try_send(read);
+            }
         }
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let n = rest.len().min(out.len());

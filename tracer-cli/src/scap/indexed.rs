@@ -322,6 +322,9 @@ fn search(file: &File) -> Option<(Contents, Tail)> {
         };
     }
     let mut contents = collected.into_contents(Facts::default(), at);
+    // Of those behind the last frame that is known, the frames were still to come.
+    let known = contents.frames.len() as u64;
+    contents.checkpoints.retain(|(frame, _)| *frame <= known);
     // Without a checkpoint everything has to be read in any case.
     let (_, first) = contents.checkpoints.first()?;
     let Some(Record::Checkpoint(first)) = Record::read(file, *first) else { return None };

@@ -50,11 +50,12 @@ const TEXT: usize = 7;
 /// Finds matches in the blocks of a frame.
 pub(super) struct MatchFinder {
     found: Vec<ZSTD_Sequence>,
-    /// Where the last events began of a thread and type, of a length and type, with the same parameters; where texts were.
-    /// All are one more than the place, 0 is nowhere.
+    /// Where the last events began of a thread and type, of a length and type, with the same parameters, and with those of
+    /// the same thread; where texts were. All are one more than the place, 0 is nowhere.
     of_thread: Vec<[u32; 2]>,
     of_shape: Vec<[u32; 4]>,
     of_contents: Vec<[u32; 2]>,
+    of_call: Vec<[u32; 2]>,
     texts: Vec<u32>,
     /// Distances of the last matches that differ: they cost little to be written again.
     recent: [usize; 3],
@@ -69,6 +70,7 @@ impl MatchFinder {
             of_thread: vec![[0; 2]; 1 << THREADS],
             of_shape: vec![[0; 4]; 1 << SHAPES],
             of_contents: vec![[0; 2]; 1 << KINDS],
+            of_call: vec![[0; 2]; 1 << KINDS],
             texts: vec![0; 1 << TEXTS],
             recent: [1, 4, 8],
             done: 0,
@@ -81,6 +83,7 @@ impl MatchFinder {
         self.of_thread.fill([0; 2]);
         self.of_shape.fill([0; 4]);
         self.of_contents.fill([0; 2]);
+        self.of_call.fill([0; 2]);
         self.texts.fill(0);
         self.recent = [1, 4, 8];
         self.done = 0;
@@ -114,15 +117,19 @@ impl MatchFinder {
             at += 8;
         }
         let place = start as u32 + 1;
-        let [a, b] = note(&mut self.of_thread, slot(mixed(thread, shape >> 32), THREADS), place);
-        let [c, d] = note(&mut self.of_contents, slot(contents, KINDS), place);
-        let [e, f, g, h] = note(&mut self.of_shape, slot(shape, SHAPES), place);
+        let like = [
+            note(&mut self.of_call, slot(mixed(contents, thread), KINDS), place),
+            note(&mut self.of_thread, slot(mixed(thread, shape >> 32), THREADS), place),
+            note(&mut self.of_contents, slot(contents, KINDS), place),
+        ];
+        let like_in_shape = note(&mut self.of_shape, slot(shape, SHAPES), place);
         if self.done >= end {
             return;
         }
         let from = self.done.max(start);
         let compared = from..(end + TO_TIME).min(from + COMPARED).min(blocks.len());
-        let distance = self.best(blocks, start, compared, [a, b, c, d, e, f, g, h]);
+        let resembling = like.into_iter().flatten().chain(like_in_shape);
+        let distance = self.best(blocks, start, compared, resembling);
         match distance {
             0 => self.text(blocks, from, end),
             _ => self.take(blocks, from, end, distance),
@@ -131,7 +138,13 @@ impl MatchFinder {
 
     /// How far before the event at `start` the one is that leaves least of the bytes `compared` to be written; 0 when none
     /// leaves less than all. Those that resemble it began at these places.
-    fn best(&self, blocks: &[u8], start: usize, compared: Range<usize>, resembling: [u32; 8]) -> usize {
+    fn best(
+        &self,
+        blocks: &[u8],
+        start: usize,
+        compared: Range<usize>,
+        resembling: impl Iterator<Item = u32>,
+    ) -> usize {
         let [follows, other, another] = self.recent;
         let mut best = (compared.len() as u32 * BYTE, 0);
         let distances = resembling.map(|place| match place {
@@ -207,6 +220,13 @@ impl MatchFinder {
         }
         let mut misses = 0;
         while at + 8 <= end {
+            // A row of one byte: the first and where it ends say all.
+            let row = word(blocks, at);
+            if row == row.rotate_left(8) && word(blocks, at + 1) == row {
+                self.push(at + 1, 1, common(blocks, at + 1, at));
+                at = self.done;
+                continue;
+            }
             let text = text_at(blocks, at);
             let before = self.note_text(text, at);
             if before == 0 || at + 1 - before > WINDOW || text_at(blocks, before - 1) != text {

@@ -44,13 +44,20 @@ pub(super) fn append_flagged(out: &mut Vec<u8>, event: &Event<'_>, flags: u32) {
     };
     let start = out.len();
     out.reserve(total);
-    out.extend_from_slice(&code.to_le_bytes());
-    out.extend_from_slice(&(total as u32).to_le_bytes());
-    out.extend_from_slice(&event.cpu.to_le_bytes());
+    // Each is put there in one go: to append them one by one is most of the work.
+    let front = front(code, total as u32, event.cpu);
+    let header = header(event.ts, event.tid, len, event.ty.0, event.params.len());
     if has_flags {
+        out.extend_from_slice(&front);
         out.extend_from_slice(&flags.to_le_bytes());
+        out.extend_from_slice(&header);
+    } else {
+        let mut both = [0; FRONT + HEADER];
+        let (first, second) = both.split_at_mut(FRONT);
+        first.copy_from_slice(&front);
+        second.copy_from_slice(&header);
+        out.extend_from_slice(&both);
     }
-    out.extend_from_slice(&header(event.ts, event.tid, len, event.ty.0, event.params.len()));
     for param in event.params {
         let len = param.len().min(most);
         if is_wide {
@@ -60,7 +67,11 @@ pub(super) fn append_flagged(out: &mut Vec<u8>, event: &Event<'_>, flags: u32) {
         }
     }
     for param in event.params {
-        out.extend_from_slice(param.get(..most).unwrap_or(param));
+        match <&[u8; 8]>::try_from(param) {
+            // A number, mostly.
+            Ok(number) => out.extend_from_slice(number),
+            Err(_) => out.extend_from_slice(param.get(..most).unwrap_or(param)),
+        }
     }
     out.resize(start + padded, 0);
     if event.unreadable != 0 {
@@ -93,6 +104,18 @@ pub(super) fn append_nothing(out: &mut Vec<u8>, ts: u64) {
     out.extend_from_slice(&0_u16.to_le_bytes());
     out.extend_from_slice(&header(ts, 0, HEADER, NO_TYPE, 0));
     out.extend_from_slice(&TOTAL.to_le_bytes());
+}
+
+/// What stands before the header of an event without flags.
+const FRONT: usize = 8 + 2;
+
+#[inline]
+fn front(code: u32, total: u32, cpu: u16) -> [u8; FRONT] {
+    let mut front = [0; FRONT];
+    front[..4].copy_from_slice(&code.to_le_bytes());
+    front[4..8].copy_from_slice(&total.to_le_bytes());
+    front[8..].copy_from_slice(&cpu.to_le_bytes());
+    front
 }
 
 #[inline]
