@@ -71,10 +71,11 @@ pub trait Sink {
         TypeSet::default()
     }
 
-    /// Takes the thread of an event of one of those types in place of [`Sink::count`]; of one that is not known there is
-    /// nothing to count. `false`: nothing happened, and it is to be counted as others are.
+    /// Takes an event of one of those types and its thread in place of [`Sink::count`], `lives` being what
+    /// [`State::lives`] says; one of no known thread comes to [`Sink::pass_over`]. Of the event only the kind may be
+    /// looked at. `false`: nothing happened, and it is to be counted as others are.
     #[inline]
-    fn count_use(&mut self, _: &Thread) -> bool {
+    fn count_use(&mut self, _: &Event<'_>, _: &Thread, _lives: u64) -> bool {
         false
     }
 
@@ -189,8 +190,8 @@ impl<S: Sink + ?Sized> Sink for &mut S {
         (**self).counted_by_use()
     }
 
-    fn count_use(&mut self, thread: &Thread) -> bool {
-        (**self).count_use(thread)
+    fn count_use(&mut self, event: &Event<'_>, thread: &Thread, lives: u64) -> bool {
+        (**self).count_use(event, thread, lives)
     }
 
     fn sees_usage(&self) -> bool {

@@ -253,7 +253,7 @@ impl Sink for Engine {
         }
     }
 
-    fn count_use(&mut self, thread: &Thread) -> bool {
+    fn count_use(&mut self, _: &Event<'_>, thread: &Thread, _: u64) -> bool {
         match self.chisels.as_mut_slice() {
             [Chisel { body: Body::Table(table), .. }] => table.count_use(thread),
             _ => false,

@@ -334,9 +334,13 @@ impl Along<'_> {
                     if head.is_for_old {
                         break;
                     }
+                    let event = self.row.event(found);
+                    let is_counted = way.contains(Way::COUNTED);
                     if !known.is_absent {
-                        let count = way.contains(Way::COUNTED).then_some(&mut *self.sink);
-                        known.changed = note_use(self.inspector, &self.row.event(found), known.key, count);
+                        let count = is_counted.then_some(&mut *self.sink);
+                        known.changed = note_use(self.inspector, &event, known.key, count);
+                    } else if is_counted {
+                        self.sink.pass_over(&event);
                     }
                 } else if is_put_off {
                     let is_restored = head.is_for_old && way.contains(Way::KEPT);
@@ -509,10 +513,11 @@ fn note_use(
     key: ThreadKey,
     count: Option<&mut (dyn Sink + '_)>,
 ) -> u64 {
+    let lives = inspector.state.lives();
     let Some(thread) = inspector.note_use(event, key) else { return 0 };
     let changed = thread.changed;
     if let Some(sink) = count
-        && !sink.count_use(thread)
+        && !sink.count_use(event, thread, lives)
     {
         let binding = Binding { thread: Some(key), ..Binding::default() };
         sink.count(&Context { event, state: &inspector.state, binding: &binding });

@@ -3,7 +3,7 @@
 //! A row stands for a value of the key column; each further column folds the values of its events into one. A view may
 //! group these rows once more by another column (threads by process): the folded values are then folded again.
 
-use super::cell::Cell;
+use super::cell::{Cell, encode, extract};
 use super::fold::Fold;
 use super::glances::{BITS, Columns, Glances};
 use super::standing::Lately;
@@ -276,6 +276,32 @@ impl Table {
             self.last_ts = event.ts;
         }
         changes_nothing
+    }
+
+    /// Whether [`Table::add_use`] takes notes about CPU times.
+    pub fn counts_use(&self) -> bool {
+        self.glances.noted.is_some()
+    }
+
+    /// Takes such a note, which was applied to its thread, if nothing else that is in the row changes.
+    #[inline]
+    pub fn add_use(&mut self, event: &Event<'_>, thread: &Thread, lives: u64) -> bool {
+        let known = self.lately.find(thread).filter(|known| known.is_same(thread, lives));
+        let (Some(known), Some(noted)) = (known, &self.glances.noted) else { return false };
+        let Some(row) = self.rows.get_mut(known.row) else { return false };
+        for (at, value) in noted {
+            let Some((fold, column)) = row.folds.get_mut(*at).zip(self.layout.columns.get(*at)) else {
+                continue;
+            };
+            match value(thread) {
+                Some(value) => fold.put(&Value::Double(value), column.fold),
+                None => fold.put_zero(column.field.ty, column.fold),
+            }
+        }
+        row.events += 1;
+        self.events += 1;
+        self.last_ts = event.ts;
+        true
     }
 
     /// Takes what is known of a thread that may have done nothing, so that it has a row.
@@ -562,32 +588,5 @@ fn by_second(cell: Cell, fold: Aggregation, span: Duration) -> Cell {
     match fold {
         Aggregation::TimeAvg if span > Duration::ZERO => cell.divided(span.as_secs_f64()),
         _ => cell,
-    }
-}
-
-/// The first value of the field and whether it was there; `None` when the event has to be left out.
-fn extract(field: &FieldRef, from: &Extraction<'_>, use_defaults: bool) -> Option<(Cell, bool)> {
-    let mut found = None;
-    field.extract(from, &mut |value| {
-        found.get_or_insert_with(|| Cell::of(&value));
-    });
-    match found {
-        Some(value) => Some((value, true)),
-        None if use_defaults || field.ty == ParamType::Charbuf => Some((Cell::zero(field.ty), false)),
-        None => None,
-    }
-}
-
-/// A value as the bytes that tell it from others.
-fn encode(value: &Value<'_>, out: &mut Vec<u8>) {
-    match *value {
-        Value::Bool(b) => out.push(u8::from(b)),
-        Value::Int(n) => out.extend_from_slice(&n.to_le_bytes()),
-        Value::Uint(n) | Value::Reltime(n) | Value::Abstime(n) => out.extend_from_slice(&n.to_le_bytes()),
-        Value::Double(n) => out.extend_from_slice(&n.to_bits().to_le_bytes()),
-        Value::Text(text) | Value::Buffer(text) => out.extend_from_slice(text),
-        Value::Ip(std::net::IpAddr::V4(ip)) => out.extend_from_slice(&ip.octets()),
-        Value::Ip(std::net::IpAddr::V6(ip)) => out.extend_from_slice(&ip.octets()),
-        Value::Port(port) => out.extend_from_slice(&port.to_le_bytes()),
     }
 }

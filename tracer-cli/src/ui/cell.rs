@@ -1,7 +1,7 @@
 //! What stands in one place of a table: a value that can be added to, compared and read by people.
 
 use crate::fields::write::{write_path, write_printable};
-use crate::fields::{FieldRef, Value};
+use crate::fields::{Extraction, FieldRef, Value};
 use crate::schema::{ParamFormat, ParamType};
 use std::cmp::Ordering;
 use std::fmt::Write;
@@ -272,6 +272,33 @@ pub fn write_duration(ns: u64, out: &mut String) {
             write!(out, "{hours}:{:02}:{:02}", rest / 60, rest % 60)
         }
     };
+}
+
+/// The first value of the field and whether it was there; `None` when the event has to be left out.
+pub fn extract(field: &FieldRef, from: &Extraction<'_>, use_defaults: bool) -> Option<(Cell, bool)> {
+    let mut found = None;
+    field.extract(from, &mut |value| {
+        found.get_or_insert_with(|| Cell::of(&value));
+    });
+    match found {
+        Some(value) => Some((value, true)),
+        None if use_defaults || field.ty == ParamType::Charbuf => Some((Cell::zero(field.ty), false)),
+        None => None,
+    }
+}
+
+/// A value as the bytes that tell it from others.
+pub fn encode(value: &Value<'_>, out: &mut Vec<u8>) {
+    match *value {
+        Value::Bool(b) => out.push(u8::from(b)),
+        Value::Int(n) => out.extend_from_slice(&n.to_le_bytes()),
+        Value::Uint(n) | Value::Reltime(n) | Value::Abstime(n) => out.extend_from_slice(&n.to_le_bytes()),
+        Value::Double(n) => out.extend_from_slice(&n.to_bits().to_le_bytes()),
+        Value::Text(text) | Value::Buffer(text) => out.extend_from_slice(text),
+        Value::Ip(IpAddr::V4(ip)) => out.extend_from_slice(&ip.octets()),
+        Value::Ip(IpAddr::V6(ip)) => out.extend_from_slice(&ip.octets()),
+        Value::Port(port) => out.extend_from_slice(&port.to_le_bytes()),
+    }
 }
 
 #[cfg(test)]

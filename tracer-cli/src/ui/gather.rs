@@ -421,6 +421,15 @@ impl Sink for Gatherer {
         self.tally.gather(context);
     }
 
+    fn counted_by_use(&self) -> TypeSet {
+        if self.is_of_all() { self.tally.counted_by_use() } else { TypeSet::default() }
+    }
+
+    #[inline]
+    fn count_use(&mut self, event: &Event<'_>, thread: &Thread, lives: u64) -> bool {
+        self.tally.count_use(event, thread, lives)
+    }
+
     fn sees_usage(&self) -> bool {
         self.is_live || self.tally.sees_usage()
     }

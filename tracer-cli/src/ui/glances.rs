@@ -3,13 +3,16 @@
 use super::aggregate::{Column, Layout};
 use super::standing::Standing;
 use super::view::Aggregation;
-use crate::fields::{Follows, follows};
+use crate::fields::{FieldFlags, Follows, follows, noted_use};
 use crate::filter::events_with;
 use crate::schema::{EventType, tables};
 use crate::state::thread::Thread;
 
 /// Columns of a table, a bit for each. Those beyond the bits are always looked at.
 pub type Columns = u64;
+
+/// What a column says of a thread at a note about its CPU times.
+pub type NotedUse = fn(&Thread) -> Option<f64>;
 
 /// Columns that have a bit.
 pub const BITS: usize = Columns::BITS as usize;
@@ -25,6 +28,9 @@ pub struct Glances {
     pub first: Columns,
     /// Rows are of threads or processes, and events that change none of their values can be told.
     pub of_threads: bool,
+    /// The only columns that notes about CPU times change in the row of a thread that is as it was otherwise, and their
+    /// values.
+    pub noted: Option<Vec<(usize, NotedUse)>>,
     /// The rows of threads are told apart by their ids, which stay what they are.
     pub is_by_id: bool,
 }
@@ -50,7 +56,7 @@ impl Glances {
             [key] => layout.columns.get(*key),
             _ => None,
         };
-        Self {
+        let glances = Self {
             by_type: (0..tables::EVENTS.len() as u16).map(|code| glance(EventType(code))).collect(),
             standing: [Follows::Thread, Follows::Memory, Follows::Threads]
                 .map(|what| (what, bits(&|column| repeats(column) && follows(column) == Some(what)))),
@@ -58,10 +64,28 @@ impl Glances {
             of_threads: key.and_then(follows) == Some(Follows::Thread)
                 && layout.use_defaults
                 && layout.columns.len() <= BITS,
+            noted: None,
             is_by_id: key.is_some_and(|key| {
                 matches!(key.field.field.name, "thread.tid" | "proc.pid") && key.field.arg.is_none()
             }),
+        };
+        Self { noted: glances.noted_of(layout), ..glances }
+    }
+
+    fn noted_of(&self, layout: &Layout) -> Option<Vec<(usize, NotedUse)>> {
+        let is_place = |column: &Column| column.field.field.flags.contains(FieldFlags::PLACE);
+        if !self.of_threads || layout.columns.iter().any(is_place) {
+            return None;
         }
+        let changing = self.at(EventType::PROCINFO_E) & !self.standing_columns() & !self.first;
+        let columns = layout.columns.iter().enumerate().filter(|(at, _)| changing & 1 << at != 0);
+        let value =
+            |column: &Column| noted_use(column.field.field.name).filter(|_| column.field.arg.is_none());
+        columns.map(|(at, column)| Some((at, value(column)?))).collect()
+    }
+
+    fn standing_columns(&self) -> Columns {
+        self.standing.iter().fold(0, |all, (_, columns)| all | columns)
     }
 
     #[inline]
@@ -71,8 +95,7 @@ impl Glances {
 
     /// Whether events of this type change nothing but what follows from the thread.
     pub fn is_quiet(&self, ty: EventType) -> bool {
-        let standing = self.standing.iter().fold(0, |all, (_, columns)| all | columns);
-        self.of_threads && self.at(ty) & !standing & !self.first == 0
+        self.of_threads && self.at(ty) & !self.standing_columns() & !self.first == 0
     }
 
     /// The columns that are as they were.

@@ -240,6 +240,15 @@ impl Sink for Part {
         self.0.gather(context);
     }
 
+    fn counted_by_use(&self) -> TypeSet {
+        self.0.counted_by_use()
+    }
+
+    #[inline]
+    fn count_use(&mut self, event: &Event<'_>, thread: &Thread, lives: u64) -> bool {
+        self.0.count_use(event, thread, lives)
+    }
+
     fn sees_usage(&self) -> bool {
         self.0.sees_usage()
     }

@@ -200,6 +200,24 @@ impl Tally {
         is_over
     }
 
+    /// Of a capture, what the table takes from the thread alone.
+    pub fn counted_by_use(&self) -> TypeSet {
+        let counts =
+            self.filter.is_none() && matches!(&self.gathering, Gathering::Table(table) if table.counts_use());
+        TypeSet::of(|ty| counts && ty == EventType::PROCINFO_E)
+    }
+
+    /// What [`Sink::count_use`](crate::sink::Sink::count_use) says.
+    #[inline]
+    pub fn count_use(&mut self, event: &Event<'_>, thread: &Thread, lives: u64) -> bool {
+        let Gathering::Table(table) = &mut self.gathering else { return false };
+        let is_taken = table.add_use(event, thread, lives);
+        if is_taken {
+            self.note(event.ts);
+        }
+        is_taken
+    }
+
     /// Gives every thread a row, whether it did something or not: an event of no type is made for each.
     pub fn add_threads(&mut self, state: &State, ts: u64) {
         let Gathering::Table(table) = &mut self.gathering else { return };
