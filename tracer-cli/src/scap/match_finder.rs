@@ -127,6 +127,16 @@ impl MatchFinder {
             return;
         }
         let from = self.done.max(start);
+        // So it is mostly: a byte or two of the time are all that is to be written.
+        let [follows, ..] = self.recent;
+        if follows <= start.min(WINDOW) {
+            let differs = word(blocks, from) ^ word(blocks, from - follows);
+            let new = 8 - differs.leading_zeros() as usize / 8;
+            let same = if new <= 2 { common(blocks, from + new, from + new - follows) } else { 0 };
+            if same >= MIN_MATCH && from + new + same >= end {
+                return self.push(from + new, follows, same);
+            }
+        }
         let compared = from..(end + TO_TIME).min(from + COMPARED).min(blocks.len());
         let resembling = like.into_iter().flatten().chain(like_in_shape);
         let distance = self.best(blocks, start, compared, resembling);
