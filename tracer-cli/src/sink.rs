@@ -79,6 +79,16 @@ pub trait Sink {
         false
     }
 
+    /// Types among the [counted](Sink::counted) ones, ends of system calls, of which it counts how long the call took,
+    /// and nothing else. Asked once, before the first event.
+    fn counted_by_latency(&self) -> TypeSet {
+        TypeSet::default()
+    }
+
+    /// Takes the latency of an event of one of those types, ns, in place of [`Sink::count`].
+    #[inline]
+    fn count_latency(&mut self, _: u64) {}
+
     /// Whether it looks at what threads use of CPUs and memory.
     fn sees_usage(&self) -> bool {
         true
@@ -192,6 +202,14 @@ impl<S: Sink + ?Sized> Sink for &mut S {
 
     fn count_use(&mut self, event: &Event<'_>, thread: &Thread, lives: u64) -> bool {
         (**self).count_use(event, thread, lives)
+    }
+
+    fn counted_by_latency(&self) -> TypeSet {
+        (**self).counted_by_latency()
+    }
+
+    fn count_latency(&mut self, ns: u64) {
+        (**self).count_latency(ns);
     }
 
     fn sees_usage(&self) -> bool {

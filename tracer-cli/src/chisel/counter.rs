@@ -49,7 +49,19 @@ impl Counter {
     #[inline]
     pub fn event(&mut self, from: &Extraction<'_>, text: &mut Vec<u8>) {
         text.clear();
-        let LuaValue::Number(value) = read_field(&self.field, from, false, text) else { return };
+        if let LuaValue::Number(value) = read_field(&self.field, from, false, text) {
+            self.count(value);
+        }
+    }
+
+    /// Whether it counts how long calls take, in ns.
+    pub fn is_of_latency(&self) -> bool {
+        self.field.field.name == "evt.latency"
+    }
+
+    /// Counts a value of the field.
+    #[inline]
+    pub fn count(&mut self, value: f64) {
         // As Lua's `%`.
         let value = self.modulo.map_or(value, |modulo| value - (value / modulo).floor() * modulo);
         let place = self.bounds.partition_point(|bound| *bound <= value);

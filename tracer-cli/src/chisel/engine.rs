@@ -260,6 +260,21 @@ impl Sink for Engine {
         }
     }
 
+    fn counted_by_latency(&self) -> TypeSet {
+        match self.chisels.as_slice() {
+            [chisel] => TypeSet::of(|ty| chisel.counts_by_latency(ty)),
+            _ => TypeSet::default(),
+        }
+    }
+
+    fn count_latency(&mut self, ns: u64) {
+        for chisel in &self.chisels {
+            for counter in &*chisel.requests.counters.borrow() {
+                counter.borrow_mut().count(ns as f64);
+            }
+        }
+    }
+
     /// Chisels in Lua may ask the table of threads.
     fn sees_usage(&self) -> bool {
         let reads = |chisel: &Chisel| {
@@ -367,6 +382,15 @@ impl Chisel {
     /// Whether it counts all events of this type by what their thread uses of CPUs.
     fn counts_by_use(&self, ty: EventType) -> bool {
         matches!(&self.body, Body::Table(table) if table.counts_by_use(ty)) && self.requests.admits_all(ty)
+    }
+
+    /// Whether it counts all events of this type by their latency.
+    fn counts_by_latency(&self, ty: EventType) -> bool {
+        let counters = self.requests.counters.borrow();
+        matches!(self.body, Body::Lua { .. })
+            && self.only_counts(ty)
+            && self.requests.admits_all(ty)
+            && counters.iter().all(|counter| counter.borrow().is_of_latency())
     }
 
     /// Counts an event that the filter let pass, for those that do it without Lua.

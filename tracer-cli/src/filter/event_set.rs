@@ -90,6 +90,14 @@ impl EventSet {
         }
     }
 
+    /// Whether all events of this type are in the set; of a generic type, those of all system calls.
+    pub fn contains_whole(&self, ty: EventType) -> bool {
+        match self.generic.get(usize::from(ty.0)) {
+            Some(bits) => bits.iter().all(|word| *word == u64::MAX),
+            None => has(&self.types, usize::from(ty.0)),
+        }
+    }
+
     /// Whether generic events of this direction and system call (in the schema's own numbering,
     /// see [`tables::SYSCALL_NAMES`]) are in the set.
     pub fn contains_call(&self, enter: bool, code: u16) -> bool {

@@ -106,7 +106,7 @@ impl Filter {
 
     /// Whether every event of this type matches, whatever else it says.
     pub fn matches_all(&self, ty: EventType) -> bool {
-        !matches!(ty, EventType::GENERIC_E | EventType::GENERIC_X) && self.certain.contains_type(ty)
+        self.certain.contains_whole(ty)
     }
 
     /// As [`Filter::matches`], for a caller that extracts other fields of the event as well.

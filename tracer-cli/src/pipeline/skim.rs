@@ -77,6 +77,8 @@ bitflags::bitflags! {
         const OF_USE = 1 << 10;
         /// What it uses then is counted.
         const COUNTED = 1 << 11;
+        /// How long the call took that they end is counted, and nobody looks at them.
+        const TIMED = 1 << 12;
 
         const PUT_OFF = Self::BEGIN.bits() | Self::END.bits() | Self::SEEN.bits();
     }
@@ -128,6 +130,7 @@ impl Unseen {
         let is_idle = gate.is_none() && events.is_none() && [types, counted, glanced] == [nothing; 3];
         let is_generic = |ty| matches!(ty, EventType::GENERIC_E | EventType::GENERIC_X);
         let counted_by_use = if is_all_shown { sink.counted_by_use() } else { nothing };
+        let counted_by_latency = if is_all_shown { sink.counted_by_latency() } else { nothing };
         let way = |ty: EventType| {
             let is_taken = counted.contains(ty) || glanced.contains(ty);
             let of_any = types.contains(ty);
@@ -137,6 +140,7 @@ impl Unseen {
                     Way::OF_USE | Way::COUNTED
                 }
                 Trace::More => Way::LOOK | Way::MORE,
+                Trace::End if counted_by_latency.contains(ty) => Way::END | Way::TIMED,
                 _ if is_taken && !of_any => Way::LOOK,
                 Trace::Own => Way::LOOK,
                 Trace::None => Way::empty(),
@@ -327,7 +331,8 @@ impl Along<'_> {
                     }
                     *known = Known::of(head.tid, state);
                 }
-                if !known.is_refused && !of_any && !is_of_use {
+                let is_timed = way.contains(Way::TIMED);
+                if !known.is_refused && !of_any && !is_of_use && !is_timed {
                     break;
                 }
                 if is_of_use {
@@ -347,6 +352,14 @@ impl Along<'_> {
                     let [begin, end, seen] = known.put_off;
                     if known.is_absent || is_restored || (way.contains(Way::END) && end != 0) {
                         break;
+                    }
+                    if is_timed {
+                        let began = usize::from(begin).checked_sub(1).and_then(|i| self.row.events.get(i));
+                        // Otherwise the thread knows, or nobody does.
+                        let Some(began) = began.filter(|began| began.head.ty == head.ty.enter()) else {
+                            break;
+                        };
+                        self.sink.count_latency(head.ts.saturating_sub(began.head.ts));
                     }
                     if begin | end | seen == 0 {
                         due.push(place as u16);
