@@ -25,10 +25,10 @@ pub enum Codec {
 const FRAME: usize = 1 << 20;
 const PLAIN_FRAME: usize = 64 << 10;
 /// Of zstd a large frame is a tenth smaller than small ones are, but who wants a part of it has to decompress what is
-/// before. So they are large where the whole is soon read, up to so many bytes of blocks, and where one
+/// before. So they are large where the whole is read in a tenth of a second, up to so many bytes of blocks, and where one
 /// is little beside all that is before: one part in so many.
 const LARGE_FRAME: usize = 8 << 20;
-const SOON_READ: u64 = 256 << 20;
+const SOON_READ: u64 = 96 << 20;
 const FEW: u64 = 1024;
 
 impl Codec {
