@@ -202,8 +202,9 @@ impl Tally {
 
     /// Of a capture, what the table takes from the thread alone.
     pub fn counted_by_use(&self) -> TypeSet {
-        let counts =
-            self.filter.is_none() && matches!(&self.gathering, Gathering::Table(table) if table.counts_use());
+        let lets_through = |filter: &Filter| filter.matches_all(EventType::PROCINFO_E);
+        let counts = self.filter.as_ref().is_none_or(lets_through)
+            && matches!(&self.gathering, Gathering::Table(table) if table.counts_use());
         TypeSet::of(|ty| counts && ty == EventType::PROCINFO_E)
     }
 
