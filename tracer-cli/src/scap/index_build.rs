@@ -64,7 +64,7 @@ pub struct Granularity {
 
 impl Default for Granularity {
     fn default() -> Self {
-        Self { frame: 256 << 10, part: 1 << 20, checkpoint: 1 << 20, to_state: 1, to_checkpoint: 160 }
+        Self { frame: 256 << 10, part: 1 << 20, checkpoint: 1 << 20, to_state: 1, to_checkpoint: 100 }
     }
 }
 
