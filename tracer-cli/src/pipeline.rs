@@ -284,11 +284,8 @@ impl Pipeline {
                 if sink.is_done() {
                     break;
                 }
-            } else {
-                sink.pass_over(event);
-                if self.rules.filter.is_none() && !event.bits.contains(EventBits::STATE_ONLY) {
-                    self.totals.passed += 1;
-                }
+            } else if self.rules.filter.is_none() && !event.bits.contains(EventBits::STATE_ONLY) {
+                self.totals.passed += 1;
             }
         }
         if let Some(lookup) = &mut self.containers {

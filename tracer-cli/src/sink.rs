@@ -1,8 +1,11 @@
 //! Where events go: text, a capture, a chisel, behind one trait.
 
 use crate::event::Event;
+use crate::row::Framed;
 use crate::schema::TypeSet;
 use crate::state::containers::Container;
+use crate::state::fd_table::FdTable;
+use crate::state::inspector::Inspector;
 use crate::state::thread::Thread;
 use crate::state::{Context, State};
 use std::io;
@@ -17,6 +20,41 @@ pub enum Unshown {
     Refused,
     /// It passed the filter, but is internal or refused by the display filter.
     Hidden,
+}
+
+/// An event that has not been applied to the state.
+pub struct Glimpse<'a> {
+    pub event: &'a Event<'a>,
+    /// Its thread as it was before, if it is known.
+    pub thread: Option<&'a Thread>,
+    inspector: &'a Inspector,
+    /// The event with which the thread began its last call, if it has not been noted yet.
+    begin: Option<Event<'a>>,
+}
+
+impl<'a> Glimpse<'a> {
+    pub(crate) fn new(
+        event: &'a Event<'a>,
+        thread: Option<&'a Thread>,
+        inspector: &'a Inspector,
+        begin: Option<Event<'a>>,
+    ) -> Self {
+        Self { event, thread, inspector, begin }
+    }
+
+    /// [`State::lives`].
+    #[inline]
+    pub fn lives(&self) -> u64 {
+        self.inspector.state.lives()
+    }
+
+    /// The fds of its process and the number of the one that it is going to be about, if there is one.
+    #[inline]
+    pub fn fd(&self) -> Option<(&'a FdTable, i64)> {
+        let thread = self.thread?;
+        let fd = self.inspector.fd_of_next(self.event, self.begin.as_ref(), thread)?;
+        Some((&self.inspector.state.process_of(thread).fds, fd))
+    }
 }
 
 /// The end of the pipeline: sees every event that passed, together with the state, and changes neither.
@@ -72,8 +110,8 @@ pub trait Sink {
     }
 
     /// Takes an event of one of those types and its thread in place of [`Sink::count`], `lives` being what
-    /// [`State::lives`] says; one of no known thread comes to [`Sink::pass_over`]. Of the event only the kind may be
-    /// looked at. `false`: nothing happened, and it is to be counted as others are.
+    /// [`State::lives`] says; one of no known thread is left out. Of the event only the kind may be looked at. `false`:
+    /// nothing happened, and it is to be counted as others are.
     #[inline]
     fn count_use(&mut self, _: &Event<'_>, _: &Thread, _lives: u64) -> bool {
         false
@@ -96,22 +134,22 @@ pub trait Sink {
 
     /// Whether [`Sink::pass_over`] does anything. Asked once, before the first event.
     fn hears_of_unwanted(&self) -> bool {
-        true
+        false
     }
 
-    /// Notes that there was an event of one of the types that are unwanted. Of its parameters nothing may be known.
+    /// Notes that there were these events of a capture: all that come neither to [`Sink::event`] nor to
+    /// [`Sink::unshown`] because they are unwanted, counted or glanced at.
     #[inline]
-    fn pass_over(&mut self, _: &Event<'_>) {}
+    fn pass_over(&mut self, _: &[Framed]) {}
 
     /// Types of which [`Sink::glance`] may say that there is no more to see. Asked once, before the first event.
     fn glanced(&self) -> TypeSet {
         TypeSet::default()
     }
 
-    /// Takes an event of one of those types as its thread, if it is known, was before it, `lives` being what
-    /// [`State::lives`] says. Only the kind of the event may be looked at. `false`: nothing happened, and it goes the
-    /// whole way.
-    fn glance(&mut self, _: &Event<'_>, _: Option<&Thread>, _lives: u64) -> bool {
+    /// Takes an event of one of those types, which stands there as it was recorded. `false`: nothing happened, and it goes
+    /// the whole way.
+    fn glance(&mut self, _: &Glimpse<'_>) -> bool {
         false
     }
 
@@ -220,16 +258,16 @@ impl<S: Sink + ?Sized> Sink for &mut S {
         (**self).hears_of_unwanted()
     }
 
-    fn pass_over(&mut self, event: &Event<'_>) {
-        (**self).pass_over(event);
+    fn pass_over(&mut self, events: &[Framed]) {
+        (**self).pass_over(events);
     }
 
     fn glanced(&self) -> TypeSet {
         (**self).glanced()
     }
 
-    fn glance(&mut self, event: &Event<'_>, thread: Option<&Thread>, lives: u64) -> bool {
-        (**self).glance(event, thread, lives)
+    fn glance(&mut self, glimpse: &Glimpse<'_>) -> bool {
+        (**self).glance(glimpse)
     }
 
     fn wants_state(&self, ts: u64) -> bool {

@@ -283,10 +283,6 @@ impl Sink for Engine {
         self.chisels.iter().any(|chisel| matches!(chisel.body, Body::Lua { .. }) || reads(chisel))
     }
 
-    fn hears_of_unwanted(&self) -> bool {
-        false
-    }
-
     fn quiet(&self) -> Range<u64> {
         let running = self.chisels.iter().filter(|chisel| !chisel.stopped);
         running.map(Chisel::quiet).fold(0..u64::MAX, |a, b| a.start.max(b.start)..a.end.min(b.end))

@@ -303,6 +303,12 @@ pub(super) fn result(event: &Event<'_>) -> Option<i64> {
     event.i64(RESULT.get(event.ty)?)
 }
 
+/// Whether `evt.buflen` and the like are zero or no value, whatever the event is about.
+#[inline]
+pub fn moves_nothing(event: &Event<'_>) -> bool {
+    result(event).is_none_or(|res| res <= 0)
+}
+
 #[inline]
 pub(super) fn failed(event: &Event<'_>) -> bool {
     result(event).is_some_and(|res| res < 0)

@@ -35,6 +35,7 @@ pub mod write;
 
 pub use argument::ErrorKind;
 pub use evt::has_syscall_type;
+pub use evt_io::moves_nothing;
 pub use straight::{Follows, Straight, ThreadValue, follows, lacks, straight, thread_value};
 pub use table::{Arg, Class, Extract, ExtractOptions, Extraction, Field, FieldArg, FieldFlags, FieldRef};
 pub use thread::noted_use;

@@ -148,6 +148,15 @@ impl<'a> Extraction<'a> {
         Self { context, options, scratch: Cell::new(scratch), fd: OnceCell::new() }
     }
 
+    /// The same, for a caller that may know [`Context::fd`] already.
+    #[inline]
+    pub fn about(self, fd: Option<Option<&'a FdInfo>>) -> Self {
+        match fd {
+            Some(fd) => Self { fd: OnceCell::from(fd), ..self },
+            None => self,
+        }
+    }
+
     /// [`Context::fd`], looked for once.
     #[inline]
     pub fn fd(&self) -> Option<&'a FdInfo> {

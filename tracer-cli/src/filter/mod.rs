@@ -11,6 +11,7 @@ mod compile;
 mod error;
 mod eval;
 mod event_set;
+mod fd_gate;
 mod frames;
 mod gate;
 mod literal;
@@ -28,6 +29,7 @@ use crate::event::Event;
 use crate::fields::{ExtractOptions, Extraction, Field, FieldRef};
 use crate::schema::EventType;
 use crate::state::Context;
+use crate::state::fd::FdInfo;
 
 /// A filter ready to run.
 #[derive(Debug, Clone)]
@@ -43,6 +45,8 @@ pub struct Filter {
     /// Those of them that match whatever else they say.
     certain: EventSet,
     fields: Vec<&'static Field>,
+    /// What it asks about the fd of an event.
+    fd_gate: Option<fd_gate::FdGate>,
 }
 
 /// The operators that a field can be compared with; those that only some functions of it allow are not among them.
@@ -75,6 +79,7 @@ impl Filter {
             steps: compile::program(&node),
             events: pushdown::possible(&node),
             certain: pushdown::certain(&node),
+            fd_gate: fd_gate::FdGate::of(&node),
             tree,
             node,
             fields,
@@ -102,6 +107,18 @@ impl Filter {
             return Some(true);
         }
         (!self.events.contains(event)).then_some(false)
+    }
+
+    /// What [`Filter::matches`] says, where what is known of the fd of the event, or that nothing is, decides it.
+    #[inline]
+    pub fn decided_by_fd<'f>(&self, fd: impl FnOnce() -> Option<&'f FdInfo>) -> Option<bool> {
+        let gate = self.fd_gate.as_ref()?;
+        gate.decides(fd())
+    }
+
+    /// Whether [`Filter::decided_by_fd`] ever has an answer.
+    pub fn asks_about_fd(&self) -> bool {
+        self.fd_gate.is_some()
     }
 
     /// Whether every event of this type matches, whatever else it says.

@@ -103,12 +103,16 @@ fn of_field(field: &FieldRef, check: Option<&ValueCheck>) -> EventSet {
         },
         "evt.buffer" => EventSet::of_types(|ty| has_param(ty, |p| p.name == "data")),
         _ if name.starts_with("evt.buflen") => {
-            let moves = |c| matches!(c, Category::IoRead | Category::IoWrite | Category::IoOther);
+            let moves = |c| match name.rsplit_once('.') {
+                Some((_, "in")) => c == Category::IoRead,
+                Some((_, "out")) => c == Category::IoWrite,
+                _ => matches!(c, Category::IoRead | Category::IoWrite | Category::IoOther),
+            };
             EventSet::of_types(|ty| ty.is_exit() && ty.info().is_some_and(|info| moves(info.category)))
         }
-        "evt.res" | "evt.rawres" | "evt.count.exit" | "evt.count.open" => {
-            EventSet::of_types(EventType::is_exit)
-        }
+        "evt.count.open" => EventSet::of_types(EventType::is_exit)
+            .intersection(&EventSet::named(|name| OPENS.contains(&name))),
+        "evt.res" | "evt.rawres" | "evt.count.exit" => EventSet::of_types(EventType::is_exit),
         _ if name.starts_with("evt.count.error") => EventSet::of_types(EventType::is_exit),
         "thread.cpu"
         | "thread.cpu.user"

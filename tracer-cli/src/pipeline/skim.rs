@@ -15,7 +15,7 @@ use crate::event::{Event, EventBits};
 use crate::filter::{EventSet, Filter, Gate};
 use crate::row::{Framed, Row};
 use crate::schema::{EventType, TypeSet, tables};
-use crate::sink::Sink;
+use crate::sink::{Glimpse, Sink};
 use crate::source::{LookUp, Source};
 use crate::state::inspector::{Inspector, Trace};
 use crate::state::thread::Thread;
@@ -45,6 +45,8 @@ pub(super) struct Unseen {
     counted: TypeSet,
     /// At these the sink may look no longer than a glance.
     glanced: TypeSet,
+    /// The sink hears of events that it is not handed.
+    is_told: bool,
     /// By code of the type.
     ways: Ways,
     /// Some events are moved past.
@@ -69,8 +71,8 @@ bitflags::bitflags! {
         const OF_ANY = 1 << 6;
         /// It depends on the system call whether somebody looks at them.
         const BY_CALL = 1 << 9;
-        /// Whoever does not look at them is told that there was one.
-        const TOLD = 1 << 7;
+        /// The sink may look no longer than a glance.
+        const GLANCED = 1 << 7;
         /// They are events of the system, not notes of the recorder.
         const OF_SYSTEM = 1 << 8;
         /// They tell what their thread uses, and nobody looks at them.
@@ -132,8 +134,9 @@ impl Unseen {
         let counted_by_use = if is_all_shown { sink.counted_by_use() } else { nothing };
         let counted_by_latency = if is_all_shown { sink.counted_by_latency() } else { nothing };
         let way = |ty: EventType| {
-            let is_taken = counted.contains(ty) || glanced.contains(ty);
             let of_any = types.contains(ty);
+            let at_a_glance = glanced.contains(ty) && !of_any;
+            let is_taken = at_a_glance || counted.contains(ty) && !of_any;
             let trace = match inspector.trace(ty) {
                 Trace::Own if inspector.is_of_use(ty) && of_any => Way::OF_USE,
                 Trace::Own if inspector.is_of_use(ty) && counted_by_use.contains(ty) => {
@@ -141,8 +144,8 @@ impl Unseen {
                 }
                 Trace::More => Way::LOOK | Way::MORE,
                 Trace::End if counted_by_latency.contains(ty) => Way::END | Way::TIMED,
-                _ if is_taken && !of_any => Way::LOOK,
                 Trace::Own => Way::LOOK,
+                _ if is_taken && !at_a_glance => Way::LOOK,
                 Trace::None => Way::empty(),
                 Trace::Seen => Way::SEEN,
                 Trace::Begin => Way::BEGIN,
@@ -152,7 +155,7 @@ impl Unseen {
                 (Way::KEPT, inspector.keeps(ty)),
                 (Way::OF_ANY, of_any),
                 (Way::BY_CALL, !of_any && is_generic(ty) && events.is_some()),
-                (Way::TOLD, of_any && unwanted != nothing && sink.hears_of_unwanted()),
+                (Way::GLANCED, at_a_glance),
                 (Way::OF_SYSTEM, inspector.is_of_system(ty)),
             ];
             marks.into_iter().fold(trace, |way, (mark, is_set)| if is_set { way | mark } else { way })
@@ -161,7 +164,8 @@ impl Unseen {
         for (to, info) in ways.0.iter_mut().zip(tables::EVENTS) {
             *to = way(info.ty);
         }
-        Unseen { types, events, gate, counted, glanced, ways, is_any: !may_end && !is_idle }
+        let is_told = sink.hears_of_unwanted();
+        Unseen { types, events, gate, counted, glanced, is_told, ways, is_any: !may_end && !is_idle }
     }
 
     /// Whether any events are moved past.
@@ -169,10 +173,10 @@ impl Unseen {
         self.is_any
     }
 
-    /// Whether nobody looks at events of this type, whatever they say.
+    /// Whether nobody looks at events of this type, whatever they say, or wants to hear of them.
     #[inline]
     pub(super) fn has(&self, ty: EventType) -> bool {
-        self.types.contains(ty)
+        !self.is_told && self.types.contains(ty)
     }
 
     /// Whether nobody looks at events like this, whatever thread they are of.
@@ -214,6 +218,10 @@ struct Along<'a> {
     timed: usize,
     /// Events of the row that were delivered.
     delivered: u64,
+    /// Events of the row that the sink has been told of.
+    told: usize,
+    /// The event of the row, counted from 1, for which a glance was not enough.
+    glanced_at: usize,
 }
 
 impl Pipeline {
@@ -248,6 +256,8 @@ impl Pipeline {
             number: *number,
             timed: 0,
             delivered: 0,
+            told: 0,
+            glanced_at: 0,
         };
         let (taken, late, result) = way.go();
         source.pass(taken, late);
@@ -286,6 +296,7 @@ impl Along<'_> {
             }
             taken += 1;
         }
+        self.tell(taken);
         self.move_time_to(taken);
         self.memory.note_all(&self.row, self.inspector);
         let events = events.get(..taken).unwrap_or_default();
@@ -332,22 +343,20 @@ impl Along<'_> {
                     *known = Known::of(head.tid, state);
                 }
                 let is_timed = way.contains(Way::TIMED);
-                if !known.is_refused && !of_any && !is_of_use && !is_timed {
+                let is_glanced = way.contains(Way::GLANCED);
+                if !known.is_refused && !of_any && !is_of_use && !is_timed && !is_glanced {
                     break;
                 }
                 if is_of_use {
                     if head.is_for_old {
                         break;
                     }
-                    let event = self.row.event(found);
-                    let is_counted = way.contains(Way::COUNTED);
                     if !known.is_absent {
-                        let count = is_counted.then_some(&mut *self.sink);
+                        let count = way.contains(Way::COUNTED).then_some(&mut *self.sink);
+                        let event = self.row.event(found);
                         known.changed = note_use(self.inspector, &event, known.key, count);
-                    } else if is_counted {
-                        self.sink.pass_over(&event);
                     }
-                } else if is_put_off {
+                } else if is_put_off || is_glanced {
                     let is_restored = head.is_for_old && way.contains(Way::KEPT);
                     let [begin, end, seen] = known.put_off;
                     if known.is_absent || is_restored || (way.contains(Way::END) && end != 0) {
@@ -361,21 +370,33 @@ impl Along<'_> {
                         };
                         self.sink.count_latency(head.ts.saturating_sub(began.head.ts));
                     }
-                    if begin | end | seen == 0 {
-                        due.push(place as u16);
+                    if is_glanced {
+                        if known.is_absent || head.is_for_old {
+                            break;
+                        }
+                        let began = usize::from(begin).checked_sub(1).and_then(|i| self.row.events.get(i));
+                        let (event, began) = (self.row.event(found), began.map(|i| self.row.event(i)));
+                        let thread = state.thread(known.key);
+                        if !self.sink.glance(&Glimpse::new(&event, thread, self.inspector, began)) {
+                            self.glanced_at = i + 1;
+                            break;
+                        }
                     }
                     let at = i as u16 + 1;
-                    known.put_off = if way.contains(Way::BEGIN) {
+                    let put_off = if way.contains(Way::BEGIN) {
                         [at, 0, 0]
                     } else if way.contains(Way::END) {
                         [begin, at, 0]
-                    } else {
+                    } else if way.contains(Way::SEEN) {
                         [begin, end, at]
+                    } else {
+                        [begin, end, seen]
                     };
+                    if begin | end | seen == 0 && put_off != [0; 3] {
+                        due.push(place as u16);
+                    }
+                    known.put_off = put_off;
                 }
-            }
-            if way.contains(Way::TOLD) {
-                self.sink.pass_over(&self.row.event(found));
             }
             i += 1;
         }
@@ -391,7 +412,7 @@ impl Along<'_> {
         let key = (!known.is_absent).then_some(known.key);
         let is_admitted = self.unseen.admits(key.and_then(|key| state.thread(key)));
         self.remember(Known { is_refused: !is_admitted, ..known });
-        if !way.contains(Way::LOOK) {
+        if !way.contains(Way::LOOK) && self.glanced_at != i + 1 {
             if way.contains(Way::END) {
                 self.memory.note(Memory::place(head.tid), &self.row, self.inspector);
             }
@@ -406,7 +427,7 @@ impl Along<'_> {
         }
         let mut event = Event { num: self.number + i as u64 + 1, ..self.row.event(found) };
         let is_unseen = self.unseen.contains(&event);
-        let is_glanced = !is_unseen && self.glance(&event, key);
+        let is_glanced = !is_unseen && way.contains(Way::LOOK) && self.glance(&event, key);
         let is_counted = !is_unseen && !is_glanced && self.unseen.counted.contains(head.ty);
         if is_unseen || is_glanced || is_counted || !is_admitted {
             self.catch_up(i, found, key);
@@ -425,12 +446,9 @@ impl Along<'_> {
                     && !is_glanced
                     && self.unseen.admits(binding.thread.and_then(|key| state.thread(key)));
                 if is_wanted {
-                    return self.deliver(&event, &binding);
+                    return self.deliver(i, &event, &binding);
                 }
                 self.inspector.settle();
-            }
-            if way.contains(Way::TOLD) {
-                self.sink.pass_over(&event);
             }
             return Ok(Went::Past);
         }
@@ -442,7 +460,7 @@ impl Along<'_> {
         self.catch_up(i, found, key);
         let binding = self.inspector.apply(&event, self.look_up.as_mut());
         self.ask();
-        self.deliver(&event, &binding)
+        self.deliver(i, &event, &binding)
     }
 
     /// Whether the sink has seen enough of an event.
@@ -450,12 +468,26 @@ impl Along<'_> {
         if !self.unseen.glanced.contains(event.ty) || !self.inspector.is_passable(event) {
             return false;
         }
-        let state = &self.inspector.state;
-        self.sink.glance(event, key.and_then(|key| state.thread(key)), state.lives())
+        // The call that it ends may have begun just now.
+        self.memory.note(Memory::place(event.tid), &self.row, self.inspector);
+        let thread = key.and_then(|key| self.inspector.state.thread(key));
+        self.sink.glance(&Glimpse::new(event, thread, self.inspector, None))
     }
 
-    /// Hands an event that has been applied to the sink.
-    fn deliver(&mut self, event: &Event<'_>, binding: &Binding) -> io::Result<Went> {
+    /// Tells the sink of the events before event `end`.
+    fn tell(&mut self, end: usize) {
+        if self.unseen.is_told
+            && let Some(events) = self.row.events.get(self.told..end)
+        {
+            self.sink.pass_over(events);
+        }
+        self.told = end;
+    }
+
+    /// Hands event `i`, which has been applied, to the sink.
+    fn deliver(&mut self, i: usize, event: &Event<'_>, binding: &Binding) -> io::Result<Went> {
+        self.tell(i);
+        self.told = i + 1;
         self.delivered += 1;
         let context = Context { event, state: &self.inspector.state, binding };
         self.pipeline.deliver(&context, self.sink)?;

@@ -108,12 +108,12 @@ pub(super) fn close(step: &mut Step<'_>) {
     let Some(fd) = step.fd.filter(|_| !failed) else { return };
     // The number may have been given out again between the close and this report of it.
     let began = step.began;
-    let reused = |info: &mut FdInfo| began.is_some_and(|began| info.since > began);
-    if step.fd_info(fd).is_some_and(reused) {
+    let reused = |info: &FdInfo| began.is_some_and(|began| info.since > began);
+    if step.known_fd(fd).is_some_and(reused) {
         return;
     }
-    if let Some(pid) = step.process().map(|process| process.tid) {
-        step.deferred.close(pid, fd, fd);
+    if let Some(process) = step.state.thread(step.process) {
+        step.deferred.close(process.tid, fd, fd);
     }
 }
 
@@ -145,11 +145,10 @@ fn copied(step: &mut Step<'_>, old: Option<i64>, close_on_exec: bool) {
     if Some(new) == old {
         return;
     }
-    let info = old.and_then(|old| step.fd_info(old)).map(|info| info.clone());
-    let Some(mut info) = info else {
+    let Some(mut info) = old.and_then(|old| step.known_fd(old)).cloned() else {
         // What the old one is is not known either, but the number no longer is what it was.
-        if let Some(process) = step.process() {
-            process.fds.remove(new);
+        if let Some(fds) = step.fds() {
+            fds.remove(new);
         }
         return;
     };
@@ -344,7 +343,7 @@ pub(super) fn pidfd_open(step: &mut Step<'_>) {
 pub(super) fn pidfd_getfd(step: &mut Step<'_>) {
     let event = step.event;
     let (Some(fd), Some(pidfd), Some(target)) = (step.result(), event.i64(1), event.i64(2)) else { return };
-    let pid = step.fd_info(pidfd).map_or(0, |info| info.pidfd_pid);
+    let pid = step.known_fd(pidfd).map_or(0, |info| info.pidfd_pid);
     let copy = step.state.by_tid(pid).and_then(|process| process.fds.get(target)).cloned();
     if let Some(mut info) = copy {
         info.open_flags |= O_CLOEXEC;

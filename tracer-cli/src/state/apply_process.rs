@@ -412,7 +412,7 @@ pub(super) fn fchdir(step: &mut Step<'_>) {
         return;
     }
     if let Some(fd) = step.fd
-        && step.fd_info(fd).is_some_and(|info| !info.name.is_empty())
+        && step.known_fd(fd).is_some_and(|info| !info.name.is_empty())
     {
         step.resolve(Some(fd), b"");
         set_cwd(step);

@@ -252,7 +252,7 @@ pub(super) fn sendto_begins(step: &mut Step<'_>) {
 
 fn assume_udp(step: &mut Step<'_>, fd: i64, tuple: Tuple<'_>) {
     if let Tuple::Inet { source, dest } = tuple
-        && step.fd_info(fd).is_none()
+        && step.known_fd(fd).is_none()
     {
         step.add_fd(fd, new_socket(connection_kind(source, dest), L4::Udp, 0));
     }

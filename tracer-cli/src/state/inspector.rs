@@ -251,6 +251,22 @@ impl Inspector {
             && (plan.bind != Bind::Always || self.state.find(event.tid).is_some())
     }
 
+    /// The fd that an event is going to be about, of an event that may be [passed by](Inspector::pass_by): `begin` is the
+    /// event with which `thread` began its last call, if that has not been noted yet.
+    #[inline]
+    pub fn fd_of_next(&self, event: &Event<'_>, begin: Option<&Event<'_>>, thread: &Thread) -> Option<i64> {
+        let plan = self.plan(event.ty);
+        let of_begin = || match begin {
+            _ if event.ty.is_enter() || !plan.is_call => None,
+            Some(begin) if begin.ty == event.ty.enter() => {
+                fd_of(begin, self.plan(begin.ty)).filter(|fd| *fd >= 0)
+            }
+            Some(_) => None,
+            None => thread.last.fd.filter(|_| thread.last.ty == Some(event.ty.enter())),
+        };
+        fd_of(event, plan).or_else(of_begin).filter(|fd| *fd >= 0)
+    }
+
     /// As [`Inspector::apply`], for an event that nobody looks at, without finding out what it is about; `key` is of its
     /// thread, where that is known already. Says `false` when that will not do: then nothing has happened.
     // By far most events of a filtered run go this way, and by no other.
@@ -331,12 +347,15 @@ impl Inspector {
         Some(thread)
     }
 
-    /// Makes up for an event that was moved past and left behind no more than that a call began or ended.
-    pub fn note(&mut self, event: &Event<'_>) {
-        let plan = self.plan(event.ty);
-        if let Some(thread) = self.state.find(event.tid).and_then(|key| self.state.thread_at_work(key)) {
+    /// Makes up for events of a thread that were moved past and left behind no more than that a call began or ended; the
+    /// thread was at `key` once.
+    pub fn note<'e>(&mut self, tid: i64, key: ThreadKey, events: impl Iterator<Item = Event<'e>>) {
+        let is_there = self.state.thread(key).is_some_and(|thread| thread.tid == tid);
+        let key = if is_there { Some(key) } else { self.state.find(tid) };
+        let Some(thread) = key.and_then(|key| self.state.thread_at_work(key)) else { return };
+        for event in events {
             thread.last_access = event.ts;
-            note_call(thread, event, plan);
+            note_call(thread, &event, plan_of(self.plans, event.ty));
         }
     }
 
@@ -348,7 +367,7 @@ impl Inspector {
     /// What is to be done with events of a type.
     #[inline]
     fn plan(&self, ty: EventType) -> &'static Plan {
-        self.plans.get(usize::from(ty.0)).unwrap_or(&Plan::UNKNOWN)
+        plan_of(self.plans, ty)
     }
 
     #[inline(never)]
@@ -503,6 +522,11 @@ impl Inspector {
         self.state.forget_containers();
         removed
     }
+}
+
+#[inline]
+fn plan_of(plans: &'static [Plan], ty: EventType) -> &'static Plan {
+    plans.get(usize::from(ty.0)).unwrap_or(&Plan::UNKNOWN)
 }
 
 /// The thread of an event, to be changed as far as events of this kind change it by themselves.

@@ -148,6 +148,12 @@ impl State {
         Some(thread)
     }
 
+    /// To change the fds of a process; [`Thread::told`] stays.
+    #[inline]
+    fn fds_mut(&mut self, key: ThreadKey) -> Option<&mut fd_table::FdTable> {
+        self.thread_in_use(key).map(|process| &mut process.fds)
+    }
+
     /// To note what a thread uses of CPUs and memory.
     #[inline]
     fn thread_in_use(&mut self, key: ThreadKey) -> Option<&mut Thread> {
@@ -490,6 +496,13 @@ impl<'a> Context<'a> {
     #[inline]
     pub fn fd(&self) -> Option<&'a FdInfo> {
         self.fd_at(self.binding.fd?)
+    }
+
+    /// The fd of the event, known or not, and the table that it would be in.
+    #[inline]
+    pub fn fd_in_table(&self) -> Option<(&'a fd_table::FdTable, i64)> {
+        let fd = self.binding.fd?;
+        Some((&self.process()?.fds, fd))
     }
 
     /// Any fd of the event's process.

@@ -2,6 +2,7 @@
 
 use super::enter_params::EnterParams;
 use super::fd::FdInfo;
+use super::fd_table::FdTable;
 use super::path;
 use super::thread::Thread;
 use super::{State, ThreadKey, apply_process};
@@ -68,16 +69,15 @@ impl Deferred {
 
     fn finish_all(&mut self, state: &mut State) {
         for (pid, fd) in self.renamed.drain(..) {
-            let process = state.find(pid).and_then(|key| state.thread_mut(key));
-            if let Some(info) = process.and_then(|process| process.fds.get_mut(fd)) {
+            let fds = state.find(pid).and_then(|key| state.fds_mut(key));
+            if let Some(info) = fds.and_then(|fds| fds.get_mut(fd)) {
                 info.name_changed = false;
             }
         }
         for (pid, first, last) in self.closed.drain(..) {
-            let process = state.find(pid).and_then(|key| state.thread_mut(key));
-            match process {
-                Some(process) if first == last => _ = process.fds.remove(first),
-                Some(process) => process.fds.remove_range(first, last),
+            match state.find(pid).and_then(|key| state.fds_mut(key)) {
+                Some(fds) if first == last => _ = fds.remove(first),
+                Some(fds) => fds.remove_range(first, last),
                 None => {}
             }
         }
@@ -148,9 +148,19 @@ impl<'a> Step<'a> {
         self.state.thread_mut(self.process)
     }
 
+    /// The fds of the process, to change them.
+    pub fn fds(&mut self) -> Option<&mut FdTable> {
+        self.state.fds_mut(self.process)
+    }
+
     /// What the process' fd `fd` is.
+    pub fn known_fd(&self, fd: i64) -> Option<&FdInfo> {
+        self.state.thread(self.process)?.fds.get(fd)
+    }
+
+    /// The same, to change it.
     pub fn fd_info(&mut self, fd: i64) -> Option<&mut FdInfo> {
-        self.process()?.fds.get_mut(fd)
+        self.fds()?.get_mut(fd)
     }
 
     /// The process now has `fd`; it becomes the fd of this event.
@@ -160,7 +170,7 @@ impl<'a> Step<'a> {
         }
         self.fd = Some(fd);
         info.since = self.event.ts;
-        let kept = self.process().is_none_or(|process| process.fds.insert(fd, info));
+        let kept = self.fds().is_none_or(|fds| fds.insert(fd, info));
         if !kept {
             self.state.counts.fds_not_kept += 1;
         }
@@ -168,9 +178,8 @@ impl<'a> Step<'a> {
 
     /// Notes that this event changed the name of `fd`.
     pub fn renamed(&mut self, fd: i64) {
-        let Some(process) = self.process() else { return };
-        let pid = process.tid;
-        if let Some(info) = process.fds.get_mut(fd) {
+        let Some(pid) = self.state.thread(self.process).map(|process| process.tid) else { return };
+        if let Some(info) = self.fd_info(fd) {
             info.name_changed = true;
             self.deferred.rename(pid, fd);
         }

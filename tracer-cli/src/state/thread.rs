@@ -78,7 +78,7 @@ pub struct Thread {
     pub last_access: u64,
     /// Another number after each change of what is known of it, which no other thread has or had.
     pub changed: u64,
-    /// As [`Thread::changed`], but for what it uses of CPUs and memory.
+    /// As [`Thread::changed`], but for what it uses of CPUs and memory, and for its fds.
     pub told: u64,
     pub last: LastEvent,
     pub cpu_use: CpuUse,

@@ -4,13 +4,15 @@
 //! group these rows once more by another column (threads by process): the folded values are then folded again.
 
 use super::cell::{Cell, encode, extract};
+use super::fd_rows::FdRows;
 use super::fold::Fold;
-use super::glances::{BITS, Columns, Glances};
+use super::glances::{BITS, Columns, Glances, RowsOf, ends_thread};
 use super::standing::Lately;
 use super::view::{Aggregation, Kind, View, at_depth};
 use crate::event::Event;
-use crate::fields::{self, Class, Extraction, FieldRef, Value};
+use crate::fields::{self, Class, Extraction, FieldRef, moves_nothing};
 use crate::schema::{EventType, ParamType, TypeSet, tables};
+use crate::state::fd_table::FdTable;
 use crate::state::thread::Thread;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
@@ -192,12 +194,13 @@ impl Gathered {
 /// Gathers events.
 pub struct Table {
     layout: Layout,
-    glances: Glances,
+    glances: Arc<Glances>,
     /// Places of rows by the bytes of their keys.
     places: FxHashMap<Box<[u8]>, usize>,
     rows: Vec<Gathered>,
-    /// The rows of the threads seen lately.
+    /// The rows of the threads seen lately, and those of the fds.
     lately: Lately,
+    of_fds: FdRows,
     /// Places of the rows of types of events, where the type of an event is its key.
     of_types: Option<Vec<Option<usize>>>,
     /// The key of the last row and its place: events come in runs.
@@ -215,21 +218,26 @@ pub struct Table {
 
 impl Table {
     /// One for a part of a capture, which has room for whatever comes.
-    pub fn of_part(layout: Layout) -> Self {
-        Self { limit: usize::MAX, ..Self::new(layout) }
+    pub fn of_part(layout: Layout, glances: Arc<Glances>) -> Self {
+        Self { limit: usize::MAX, ..Self::with(layout, glances) }
     }
 
     /// One for samples of the running system.
     pub fn live(layout: Layout) -> Self {
         let table = Self::new(layout);
-        let limit = if table.glances.of_threads { MAX_ROWS } else { MAX_LIVE_ROWS };
+        let limit = if table.glances.rows == RowsOf::Threads { MAX_ROWS } else { MAX_LIVE_ROWS };
         Self { limit, ..table }
     }
 
     pub fn new(layout: Layout) -> Self {
-        let glances = Glances::of(&layout);
+        let glances = Arc::new(Glances::of(&layout));
+        Self::with(layout, glances)
+    }
+
+    fn with(layout: Layout, glances: Arc<Glances>) -> Self {
         Self {
             lately: Lately::new(glances.is_by_id),
+            of_fds: FdRows::default(),
             of_types: is_by_type(&layout).then(|| vec![None; tables::EVENTS.len()]),
             glances,
             layout,
@@ -250,6 +258,11 @@ impl Table {
         &self.layout
     }
 
+    /// What another table of this layout needs.
+    pub fn glances(&self) -> Arc<Glances> {
+        Arc::clone(&self.glances)
+    }
+
     /// Takes an event that passed the filter.
     #[inline]
     pub fn add(&mut self, from: &Extraction<'_>) {
@@ -261,21 +274,43 @@ impl Table {
         }
     }
 
-    /// The types of events that may change nothing in the table but what follows from the thread.
+    /// The types of events that may change nothing in the row that they are in.
     pub fn quiet_types(&self) -> TypeSet {
-        TypeSet::of(|ty| self.glances.is_quiet(ty))
+        self.glances.quiet
     }
 
-    /// Takes an event of one of those types that passed the filter, if it changes nothing; `lives` is what
-    /// [`State::lives`](crate::state::State::lives) says.
+    /// Takes an event that passed the filter, if it changes nothing as one of those types, or as one that moved no bytes; `lives` is what
+    /// [`State::lives`](crate::state::State::lives) says, and `fd` the fd that it is about.
     #[inline]
-    pub fn add_quiet(&mut self, event: &Event<'_>, thread: &Thread, lives: u64) -> bool {
-        let changes_nothing = self.lately.find(thread).is_some_and(|known| known.is_same(thread, lives));
-        if changes_nothing {
-            self.events += 1;
-            self.last_ts = event.ts;
+    pub fn add_quiet<'f>(
+        &mut self,
+        event: &Event<'_>,
+        thread: Option<&Thread>,
+        lives: u64,
+        fd: impl FnOnce() -> Option<(&'f FdTable, i64)>,
+    ) -> bool {
+        let Glances { quiet, quiet_at_nothing, .. } = &*self.glances;
+        if !(quiet.contains(event.ty) || quiet_at_nothing.contains(event.ty) && moves_nothing(event)) {
+            return false;
         }
-        changes_nothing
+        let row = match self.glances.rows {
+            RowsOf::Threads => {
+                let known = thread
+                    .filter(|thread| thread.tid == event.tid)
+                    .and_then(|thread| self.lately.find(thread).filter(|known| known.is_same(thread, lives)));
+                known.map(|known| known.row)
+            }
+            RowsOf::Fds => fd().and_then(|(fds, fd)| self.of_fds.find(fds, fd)).filter(|row| {
+                let done = self.rows.get(*row).map_or(0, |row| row.done);
+                self.glances.at(event.ty) & !done & !self.glances.of_bytes == 0
+            }),
+            RowsOf::Others => None,
+        };
+        let Some(row) = row.and_then(|row| self.rows.get_mut(row)) else { return false };
+        row.events += 1;
+        self.events += 1;
+        self.last_ts = event.ts;
+        true
     }
 
     /// Whether [`Table::add_use`] takes notes about CPU times.
@@ -294,7 +329,7 @@ impl Table {
                 continue;
             };
             match value(thread) {
-                Some(value) => fold.put(&Value::Double(value), column.fold),
+                Some(value) => fold.put_double(value, column.fold),
                 None => fold.put_zero(column.field.ty, column.fold),
             }
         }
@@ -378,17 +413,18 @@ impl Table {
 
     fn row_from(&mut self, from: &Extraction<'_>, is_event: bool) {
         let (event, lives) = (from.context.event, from.context.state.lives());
-        let thread = match self.glances.of_threads && is_event {
+        let thread = match self.glances.rows == RowsOf::Threads && is_event {
             true => from.context.thread().filter(|thread| thread.tid == event.tid),
             false => None,
         };
-        // With the event that ends it, a thread still counts.
-        let ends = matches!(event.ty, EventType::PROCEXIT_E | EventType::PROCEXIT_1_E);
-        let thread = thread.filter(|_| !ends);
+        let thread = thread.filter(|_| !ends_thread(event.ty));
         let known = thread.and_then(|thread| self.lately.find(thread).zip(Some(thread)));
+        let is_known = known.is_some_and(|(known, thread)| known.is_same(thread, lives));
         let of_types = self.of_types.as_ref().filter(|_| is_event);
         let of_type = of_types.and_then(|places| *places.get(usize::from(event.ty.0))?);
-        let (place, same) = match (known, of_type) {
+        let fd = if self.glances.rows == RowsOf::Fds { from.context.fd_in_table() } else { None };
+        let of_fd = fd.and_then(|(fds, fd)| self.of_fds.find(fds, fd));
+        let (place, same) = match (known, of_type.or(of_fd)) {
             (Some((known, thread)), _) => (known.row, self.glances.same(known, thread, lives)),
             (None, Some(place)) => (place, 0),
             (None, None) => {
@@ -397,6 +433,10 @@ impl Table {
                 }
                 let Some(place) = self.find_row() else { return self.new_row(from, is_event) };
                 self.note_type(event.ty, place);
+                // One without a name has that which the event gives it.
+                if let Some((fds, fd)) = fd.filter(|_| from.fd().is_some_and(|fd| !fd.name.is_empty())) {
+                    self.of_fds.note(fds, fd, place);
+                }
                 (place, 0)
             }
         };
@@ -433,7 +473,7 @@ impl Table {
                 row.done |= 1 << at;
             }
         }
-        if let Some(thread) = thread {
+        if let Some(thread) = thread.filter(|_| !is_known) {
             let is_settled = self.glances.first & !row.done == 0;
             self.lately.note(thread, lives, place, is_settled);
         }
@@ -563,6 +603,7 @@ impl Table {
         self.rows.clear();
         self.places.clear();
         self.lately.clear();
+        self.of_fds.clear();
         self.of_types.iter_mut().for_each(|places| places.fill(None));
         self.last.1 = usize::MAX;
         self.list.clear();

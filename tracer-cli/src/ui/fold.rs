@@ -67,6 +67,18 @@ impl Fold {
         }
     }
 
+    /// [`Fold::put`] for a number of which a sum is made.
+    #[inline]
+    pub fn put_double(&mut self, value: f64, how: Aggregation) {
+        match (&mut self.value, how) {
+            (Cell::Double(sum), Aggregation::Sum | Aggregation::TimeAvg | Aggregation::Avg) => {
+                *sum += value;
+                self.count += 1;
+            }
+            _ => self.put(&Value::Double(value), how),
+        }
+    }
+
     /// Takes the zero that stands for a value that is missing.
     #[inline]
     pub fn put_zero(&mut self, ty: ParamType, how: Aggregation) {

@@ -7,9 +7,10 @@ use super::tally::{Gathering, Parts, Tally};
 use super::watch::{Bell, Order, Reading, Recording, Report, Request, copy};
 use crate::event::Event;
 use crate::filter::Filter;
+use crate::row::Framed;
 use crate::scap::Contents;
 use crate::schema::{EventType, TypeSet};
-use crate::sink::{Sink, Unshown};
+use crate::sink::{Glimpse, Sink, Unshown};
 use crate::state::containers::Container;
 use crate::state::thread::Thread;
 use crate::state::{Context, State};
@@ -22,7 +23,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// How often what has been read of a file so far is shown.
-const PROGRESS: Duration = Duration::from_millis(300);
+const PROGRESS: Duration = Duration::from_millis(500);
 /// Samples of the running system that are there at a time.
 const MOST_SAMPLES: usize = 2;
 /// Lines of a capture that are handed over at once.
@@ -406,9 +407,13 @@ impl Sink for Gatherer {
         if self.is_of_all() { self.tally.unwanted() } else { TypeSet::default() }
     }
 
+    fn hears_of_unwanted(&self) -> bool {
+        true
+    }
+
     #[inline]
-    fn pass_over(&mut self, event: &Event<'_>) {
-        self.tally.pass_over(event);
+    fn pass_over(&mut self, events: &[Framed]) {
+        self.tally.pass_over(events);
     }
 
     fn counted(&self) -> TypeSet {
@@ -417,7 +422,6 @@ impl Sink for Gatherer {
 
     #[inline]
     fn count(&mut self, context: &Context<'_>) {
-        self.tally.note(context.event.ts);
         self.tally.gather(context);
     }
 
@@ -439,8 +443,8 @@ impl Sink for Gatherer {
     }
 
     #[inline]
-    fn glance(&mut self, event: &Event<'_>, thread: Option<&Thread>, lives: u64) -> bool {
-        self.tally.glance(event, thread, lives)
+    fn glance(&mut self, glimpse: &Glimpse<'_>) -> bool {
+        self.tally.glance(glimpse)
     }
 
     fn wants_state(&self, ts: u64) -> bool {

@@ -6,9 +6,10 @@
 use super::tally::{Parts, Tally};
 use crate::event::Event;
 use crate::pipeline::{Pipeline, PipelineError, Rules};
+use crate::row::Framed;
 use crate::scap::{IndexedCapture, Portion, PortionSource, Portions, SectionedCapture, Stretch};
 use crate::schema::TypeSet;
-use crate::sink::{Sink, Unshown};
+use crate::sink::{Glimpse, Sink, Unshown};
 use crate::source::{Source, SourceCounts, SourceError};
 use crate::state::Context;
 use crate::state::inspector::Inspector;
@@ -212,7 +213,8 @@ struct Part(Tally);
 impl Sink for Part {
     #[inline]
     fn event(&mut self, context: &Context<'_>) -> io::Result<()> {
-        self.count(context);
+        self.0.note(context.event.ts);
+        self.0.gather(context);
         Ok(())
     }
 
@@ -225,9 +227,13 @@ impl Sink for Part {
         self.0.unwanted()
     }
 
+    fn hears_of_unwanted(&self) -> bool {
+        true
+    }
+
     #[inline]
-    fn pass_over(&mut self, event: &Event<'_>) {
-        self.0.pass_over(event);
+    fn pass_over(&mut self, events: &[Framed]) {
+        self.0.pass_over(events);
     }
 
     fn counted(&self) -> TypeSet {
@@ -236,7 +242,6 @@ impl Sink for Part {
 
     #[inline]
     fn count(&mut self, context: &Context<'_>) {
-        self.0.note(context.event.ts);
         self.0.gather(context);
     }
 
@@ -258,8 +263,8 @@ impl Sink for Part {
     }
 
     #[inline]
-    fn glance(&mut self, event: &Event<'_>, thread: Option<&Thread>, lives: u64) -> bool {
-        self.0.glance(event, thread, lives)
+    fn glance(&mut self, glimpse: &Glimpse<'_>) -> bool {
+        self.0.glance(glimpse)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -41,6 +41,27 @@ impl Activity {
         }
     }
 
+    /// Counts events at these times.
+    pub fn add_all(&mut self, times: impl Iterator<Item = u64>) {
+        let mut run = 0;
+        for ts in times {
+            if self.last.1.contains(&ts) {
+                run += 1;
+            } else {
+                self.count(std::mem::take(&mut run));
+                self.add(ts);
+            }
+        }
+        self.count(run);
+    }
+
+    /// Counts so many events in the slot of the last one.
+    fn count(&mut self, events: u64) {
+        if let Some(count) = self.counts.get_mut(self.last.0) {
+            *count += events;
+        }
+    }
+
     /// Adds the events of the next part of the capture.
     pub fn merge(&mut self, next: &Activity) {
         if self.counts.is_empty() {

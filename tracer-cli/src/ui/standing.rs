@@ -46,6 +46,7 @@ impl Standing {
 
 /// What is remembered.
 pub struct Lately {
+    /// Nothing at all before the first.
     places: Vec<Option<Standing>>,
     /// A thread is in the same row as long as its ids are the same.
     is_by_id: bool,
@@ -53,7 +54,7 @@ pub struct Lately {
 
 impl Lately {
     pub fn new(is_by_id: bool) -> Self {
-        Self { places: vec![None; PLACES], is_by_id }
+        Self { places: Vec::new(), is_by_id }
     }
 
     /// The row of the thread, if it still is the one that it was.
@@ -68,6 +69,9 @@ impl Lately {
     /// Notes that the row was filled from the thread as it is.
     #[inline]
     pub fn note(&mut self, thread: &Thread, lives: u64, row: usize, is_settled: bool) {
+        if self.places.is_empty() {
+            self.places = vec![None; PLACES];
+        }
         if let Some(place) = self.places.get_mut(place_of(thread.tid)) {
             let (tid, pid, told) = (thread.tid, thread.pid, thread.told);
             let memory = (thread.vm_size, thread.vm_rss);
@@ -77,7 +81,7 @@ impl Lately {
 
     /// There are no rows any more.
     pub fn clear(&mut self) {
-        self.places.fill(None);
+        self.places.clear();
     }
 }
 

@@ -1,16 +1,22 @@
 //! What is gathered of the events that are watched, and what of them may be passed by.
 
 use super::aggregate::{Layout, Table};
+use super::glances::Glances;
 use super::lines::LineMaker;
 use super::span::Activity;
 use super::spectrogram::RANGES;
+use super::verdicts::{Verdict, Verdicts};
 use super::watch::{Reading, Subject};
 use crate::event::{Event, EventBits};
 use crate::fields::{ExtractOptions, Extraction, Field, FieldFlags};
 use crate::filter::{Filter, Gate};
-use crate::schema::{Category, EventType, TypeSet};
+use crate::row::Framed;
+use crate::schema::{EventType, TypeSet};
+use crate::sink::Glimpse;
+use crate::state::fd_table::FdTable;
 use crate::state::thread::Thread;
 use crate::state::{Binding, Context, State};
+use std::sync::Arc;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -25,6 +31,7 @@ pub(super) struct Tally {
     pub filter: Option<Filter>,
     /// What the filter asks of the thread alone.
     gate: Option<Gate>,
+    verdicts: Verdicts,
     pub reading: Reading,
     pub options: ExtractOptions,
     scratch: Vec<u8>,
@@ -33,6 +40,7 @@ pub(super) struct Tally {
 /// Makes tallies of parts of a capture.
 pub(super) struct Parts {
     layout: Layout,
+    glances: Arc<Glances>,
     filter: Option<Filter>,
     /// Parts tell when how much happened, too.
     counts_activity: bool,
@@ -40,8 +48,9 @@ pub(super) struct Parts {
 
 impl Parts {
     pub fn begin(&self) -> Tally {
-        let mut part = Tally::new(Subject::Table(self.layout.clone()), self.filter.clone());
-        part.gathering = Gathering::Table(Box::new(Table::of_part(self.layout.clone())));
+        let table = Table::of_part(self.layout.clone(), Arc::clone(&self.glances));
+        let mut part = Tally::new(Subject::Lines(LineMaker::nothing()), self.filter.clone());
+        part.gathering = Gathering::Table(Box::new(table));
         part.reading.activity = self.counts_activity.then(Activity::default);
         part
     }
@@ -63,7 +72,9 @@ impl Tally {
             Subject::Lines(maker) => Gathering::Lines(maker),
         };
         let gate = filter.as_ref().and_then(Filter::gate);
-        Self { gathering, filter, gate, reading: Reading::default(), options, scratch: Vec::new() }
+        let verdicts = Verdicts::of(filter.as_ref());
+        let (reading, scratch) = (Reading::default(), Vec::new());
+        Self { gathering, filter, gate, verdicts, reading, options, scratch }
     }
 
     /// One in which nothing is gathered.
@@ -84,7 +95,8 @@ impl Tally {
     pub fn parts(&self) -> Option<Parts> {
         let Gathering::Table(table) = &self.gathering else { return None };
         let counts_activity = self.reading.activity.is_some();
-        Some(Parts { layout: table.layout().clone(), filter: self.filter.clone(), counts_activity })
+        let (layout, glances) = (table.layout().clone(), table.glances());
+        Some(Parts { layout, glances, filter: self.filter.clone(), counts_activity })
     }
 
     /// Adds what was gathered of the next part of the capture.
@@ -118,31 +130,73 @@ impl Tally {
         }
     }
 
-    /// [`Tally::note`] for an event that nothing is known of but its header.
-    #[inline]
-    pub fn pass_over(&mut self, event: &Event<'_>) {
-        if event.bits.contains(EventBits::STATE_ONLY) {
-            self.reading.events += 1;
-        } else {
-            self.note(event.ts);
+    /// [`Tally::note`] for events that follow each other.
+    pub fn pass_over(&mut self, events: &[Framed]) {
+        let (Some(first), Some(last)) = (events.first(), events.last()) else { return };
+        self.reading.events += events.len() as u64;
+        if self.reading.first_ts == 0 {
+            self.reading.first_ts = first.head.ts;
+        }
+        self.reading.last_ts = last.head.ts;
+        if let Some(activity) = &mut self.reading.activity {
+            activity.add_all(events.iter().map(|event| event.head.ts));
         }
     }
 
     /// Takes what happened into what is watched, if it passes the filter.
     #[inline]
     pub fn gather(&mut self, context: &Context<'_>) {
-        if is_note(context.event, context.thread()) {
+        let (event, thread) = (context.event, context.thread());
+        let verdict = self.verdicts.of_type(event.ty);
+        if verdict == Verdict::Refused || is_of_nobody(event, thread) {
             return;
         }
-        // What the filter found out the columns need not find again.
-        let from = Extraction::new(*context, &self.options, std::mem::take(&mut self.scratch));
-        let passes = self.filter.as_mut().is_none_or(|filter| filter.matches_in(&from));
+        let fd = self.asks_about_fd(verdict).then(|| context.fd());
+        let decided = match (verdict, &self.filter, fd) {
+            (Verdict::Open, Some(filter), Some(fd)) => filter.decided_by_fd(|| fd),
+            (Verdict::Open, Some(_), None) => None,
+            _ => Some(true),
+        };
+        if self.is_enough(decided, event, thread, context.state.lives(), || context.fd_in_table()) {
+            self.verdicts.note_glance(event.ty, true);
+            return;
+        }
+        // What was found out the columns need not find again.
+        let from = Extraction::new(*context, &self.options, std::mem::take(&mut self.scratch)).about(fd);
+        let passes = match (decided, &mut self.filter) {
+            (None, Some(filter)) => filter.matches_in(&from),
+            _ => true,
+        };
         if passes && let Gathering::Table(table) = &mut self.gathering {
             table.add(&from);
         }
         self.scratch = from.into_scratch();
         if passes && let Gathering::Lines(maker) = &mut self.gathering {
             maker.add(*context, &mut self.scratch);
+        }
+    }
+
+    /// Whether the filter may say more of an event when it knows its fd.
+    #[inline]
+    fn asks_about_fd(&self, verdict: Verdict) -> bool {
+        verdict == Verdict::Open && self.filter.as_ref().is_some_and(Filter::asks_about_fd)
+    }
+
+    /// Whether that is all about an event, once it is `decided` whether it passes the filter: it does not, or it leaves
+    /// the table as it is.
+    #[inline]
+    fn is_enough<'f>(
+        &mut self,
+        decided: Option<bool>,
+        event: &Event<'_>,
+        thread: Option<&Thread>,
+        lives: u64,
+        fd: impl FnOnce() -> Option<(&'f FdTable, i64)>,
+    ) -> bool {
+        match (decided, &mut self.gathering) {
+            (Some(false), _) => true,
+            (Some(true), Gathering::Table(table)) => table.add_quiet(event, thread, lives, fd),
+            _ => false,
         }
     }
 
@@ -178,26 +232,33 @@ impl Tally {
             Gathering::Table(table) => table.quiet_types(),
             Gathering::Lines(_) => TypeSet::default(),
         };
-        TypeSet::of(|ty| self.gate.is_some() || quiet.contains(ty))
+        let by_fd = |ty| {
+            let filter = self.filter.as_ref().filter(|filter| filter.asks_about_fd());
+            filter.is_some_and(|filter| filter.event_types().contains_type(ty))
+        };
+        TypeSet::of(|ty| self.gate.is_some() || quiet.contains(ty) || by_fd(ty))
     }
 
     /// What [`Sink::glance`](crate::sink::Sink::glance) says.
     #[inline]
-    pub fn glance(&mut self, event: &Event<'_>, thread: Option<&Thread>, lives: u64) -> bool {
-        let decided = self.filter.as_ref().map_or(Some(true), |filter| filter.decided_by_kind(event));
-        let is_refused =
-            decided == Some(false) || self.gate.as_ref().is_some_and(|gate| !gate.admits(thread));
-        let is_over = is_refused
-            || (decided.is_some()
-                && !is_note(event, thread)
-                && match (&mut self.gathering, thread) {
-                    (Gathering::Table(table), Some(thread)) => table.add_quiet(event, thread, lives),
-                    _ => false,
-                });
-        if is_over {
-            self.note(event.ts);
+    pub fn glance(&mut self, glimpse: &Glimpse<'_>) -> bool {
+        let Glimpse { event, thread, .. } = *glimpse;
+        if self.gate.as_ref().is_some_and(|gate| !gate.admits(thread)) {
+            return true;
         }
-        is_over
+        if !self.verdicts.is_worth_a_glance(event.ty) {
+            return false;
+        }
+        let decided = match (self.verdicts.of_type(event.ty), &self.filter) {
+            (Verdict::Refused, _) => Some(false),
+            (Verdict::Open, Some(filter)) => filter
+                .decided_by_kind(event)
+                .or_else(|| filter.decided_by_fd(|| glimpse.fd().and_then(|(fds, fd)| fds.get(fd)))),
+            _ => Some(true),
+        };
+        let is_enough = self.is_enough(decided, event, thread, glimpse.lives(), || glimpse.fd());
+        self.verdicts.note_glance(event.ty, is_enough);
+        is_enough
     }
 
     /// Of a capture, what the table takes from the thread alone.
@@ -211,12 +272,10 @@ impl Tally {
     /// What [`Sink::count_use`](crate::sink::Sink::count_use) says.
     #[inline]
     pub fn count_use(&mut self, event: &Event<'_>, thread: &Thread, lives: u64) -> bool {
-        let Gathering::Table(table) = &mut self.gathering else { return false };
-        let is_taken = table.add_use(event, thread, lives);
-        if is_taken {
-            self.note(event.ts);
+        match &mut self.gathering {
+            Gathering::Table(table) => table.add_use(event, thread, lives),
+            Gathering::Lines(_) => false,
         }
-        is_taken
     }
 
     /// Gives every thread a row, whether it did something or not: an event of no type is made for each.
@@ -249,11 +308,8 @@ impl Tally {
     }
 }
 
-/// Notes of recorders are nothing that happened, but for those on the CPU time of a known thread.
+/// Whether it is a note on the CPU time of a thread that is not known.
 #[inline]
-fn is_note(event: &Event<'_>, thread: Option<&Thread>) -> bool {
-    match event.ty {
-        EventType::PROCINFO_E => thread.is_none(),
-        _ => event.info().category == Category::Internal,
-    }
+fn is_of_nobody(event: &Event<'_>, thread: Option<&Thread>) -> bool {
+    event.ty == EventType::PROCINFO_E && thread.is_none()
 }

@@ -73,17 +73,11 @@ impl Memory {
     /// Notes what was put off for the thread at this place.
     #[inline]
     pub(super) fn note(&mut self, place: usize, row: &Row<'_>, inspector: &mut Inspector) {
-        let put_off = std::mem::take(&mut self.threads[place].put_off);
+        let known = &mut self.threads[place];
+        let put_off = std::mem::take(&mut known.put_off);
         if put_off != [0; 3] {
-            Self::note_events(put_off, row, inspector);
-        }
-    }
-
-    fn note_events(numbers: [u16; 3], row: &Row<'_>, inspector: &mut Inspector) {
-        for at in numbers {
-            if let Some(found) = usize::from(at).checked_sub(1).and_then(|i| row.events.get(i)) {
-                inspector.note(&row.event(found));
-            }
+            let found = put_off.map(|at| usize::from(at).checked_sub(1).and_then(|i| row.events.get(i)));
+            inspector.note(known.tid, known.key, found.iter().flatten().map(|found| row.event(found)));
         }
     }
 

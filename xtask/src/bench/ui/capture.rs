@@ -11,13 +11,14 @@ use super::super::read::{CAPTURES, child};
 use super::{Args, has_rows, line};
 use crate::terminal::Terminal;
 
-/// A view, and the chisel that tells about the same.
-const PAIRS: [(&str, &str); 5] = [
-    ("procs", "topprocs_cpu"),
-    ("files", "topfiles_bytes"),
-    ("connections", "topconns"),
-    ("syscalls", "topscalls"),
-    ("sports", "topports_server"),
+/// A view, and chisels that tell about the same: those of processes about one of its columns, or about three.
+const PAIRS: [(&str, &[&str]); 6] = [
+    ("procs", &["topprocs_cpu"]),
+    ("procs", &["topprocs_cpu", "topprocs_file", "topprocs_net"]),
+    ("files", &["topfiles_bytes"]),
+    ("connections", &["topconns"]),
+    ("syscalls", &["topscalls"]),
+    ("sports", &["topports_server"]),
 ];
 
 /// Seconds of one round.
@@ -45,9 +46,11 @@ pub fn run(root: &Path, tracer: &Path, args: &Args) -> Result<()> {
     }
     for round in 0..rounds {
         eprintln!("round {} of {rounds}", round + 1);
-        for ((view, chisel), times) in PAIRS.iter().zip(&mut times) {
+        for ((view, chisels), times) in PAIRS.iter().zip(&mut times) {
             let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-            let cost = child::measure(&words(&[&program, "-r", &name, "-c", chisel]), None)?;
+            let wanted = chisels.iter().flat_map(|chisel| ["-c", chisel]);
+            let command: Vec<&str> = [program.as_str(), "-r", &name].into_iter().chain(wanted).collect();
+            let cost = child::measure(&words(&command), None)?;
             times.chisel.push(cost.seconds);
             let command = words(&[&program, "ui", "-r", &name, "-v", view]);
             let mut terminal = Terminal::start(&command, super::SIZE.0, super::SIZE.1)?;
@@ -70,19 +73,20 @@ pub fn run(root: &Path, tracer: &Path, args: &Args) -> Result<()> {
     }
     println!("\n{events} events, {} MB; seconds, medians", file.metadata()?.len() / 1_000_000);
     println!(
-        "{:<12} {:>12} {:>9} {:>9} {:>12}  beside the chisel",
-        "", "first screen", "complete", "chisel", "drilled down"
+        "{:<12} {:>12} {:>9} {:>9} {:>12}  beside",
+        "", "first screen", "complete", "chisels", "drilled down"
     );
-    for ((view, chisel), times) in PAIRS.iter().zip(&times) {
+    for ((view, chisels), times) in PAIRS.iter().zip(&times) {
         println!(
-            "{view:<12} {:>12.2} {:>9.2} {:>9.2} {:>12.2}  {chisel}",
+            "{view:<12} {:>12.2} {:>9.2} {:>9.2} {:>12.2}  {}",
             median(&times.first),
             median(&times.complete),
             median(&times.chisel),
             median(&times.drilled),
+            chisels.join(", "),
         );
     }
-    println!("{:<12} {:>12} {:>9} {:>9} {:>12}", "at most", 1, "chisel", "", 2);
+    println!("{:<12} {:>12} {:>9} {:>9} {:>12}", "at most", 1, "chisels", "", 2);
     std::fs::remove_file(&file)?;
     if let Some(index) = index {
         std::fs::remove_file(index)?;
