@@ -142,7 +142,8 @@ pub trait Sink {
     #[inline]
     fn pass_over(&mut self, _: &[Framed]) {}
 
-    /// Types of which [`Sink::glance`] may say that there is no more to see. Asked once, before the first event.
+    /// Types of which [`Sink::glance`] may say that there is no more to see. Those that change what is known of a thread
+    /// or more than that are not offered to it. Asked once, before the first event.
     fn glanced(&self) -> TypeSet {
         TypeSet::default()
     }

@@ -43,8 +43,6 @@ pub(super) struct Unseen {
     gate: Option<Gate>,
     /// These are counted while others are moved past.
     counted: TypeSet,
-    /// At these the sink may look no longer than a glance.
-    glanced: TypeSet,
     /// The sink hears of events that it is not handed.
     is_told: bool,
     /// By code of the type.
@@ -165,7 +163,7 @@ impl Unseen {
             *to = way(info.ty);
         }
         let is_told = sink.hears_of_unwanted();
-        Unseen { types, events, gate, counted, glanced, is_told, ways, is_any: !may_end && !is_idle }
+        Unseen { types, events, gate, counted, is_told, ways, is_any: !may_end && !is_idle }
     }
 
     /// Whether any events are moved past.
@@ -427,9 +425,8 @@ impl Along<'_> {
         }
         let mut event = Event { num: self.number + i as u64 + 1, ..self.row.event(found) };
         let is_unseen = self.unseen.contains(&event);
-        let is_glanced = !is_unseen && way.contains(Way::LOOK) && self.glance(&event, key);
-        let is_counted = !is_unseen && !is_glanced && self.unseen.counted.contains(head.ty);
-        if is_unseen || is_glanced || is_counted || !is_admitted {
+        let is_counted = !is_unseen && self.unseen.counted.contains(head.ty);
+        if is_unseen || is_counted || !is_admitted {
             self.catch_up(i, found, key);
             if is_counted {
                 let binding = self.inspector.apply(&event, self.look_up.as_mut());
@@ -442,9 +439,8 @@ impl Along<'_> {
                 self.ask();
                 let state = &self.inspector.state;
                 // What it says of its thread may make somebody look at it.
-                let is_wanted = !is_unseen
-                    && !is_glanced
-                    && self.unseen.admits(binding.thread.and_then(|key| state.thread(key)));
+                let is_wanted =
+                    !is_unseen && self.unseen.admits(binding.thread.and_then(|key| state.thread(key)));
                 if is_wanted {
                     return self.deliver(i, &event, &binding);
                 }
@@ -461,17 +457,6 @@ impl Along<'_> {
         let binding = self.inspector.apply(&event, self.look_up.as_mut());
         self.ask();
         self.deliver(i, &event, &binding)
-    }
-
-    /// Whether the sink has seen enough of an event.
-    fn glance(&mut self, event: &Event<'_>, key: Option<ThreadKey>) -> bool {
-        if !self.unseen.glanced.contains(event.ty) || !self.inspector.is_passable(event) {
-            return false;
-        }
-        // The call that it ends may have begun just now.
-        self.memory.note(Memory::place(event.tid), &self.row, self.inspector);
-        let thread = key.and_then(|key| self.inspector.state.thread(key));
-        self.sink.glance(&Glimpse::new(event, thread, self.inspector, None))
     }
 
     /// Tells the sink of the events before event `end`.

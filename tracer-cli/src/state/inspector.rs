@@ -241,18 +241,8 @@ impl Inspector {
         }
     }
 
-    /// Whether [`Inspector::pass_by`] will do for an event, after which the thread shows what it did before.
-    #[inline]
-    pub fn is_passable(&self, event: &Event<'_>) -> bool {
-        let plan = self.plan(event.ty);
-        self.amendment.is_none()
-            && self.clock.first_ts.is_some()
-            && plan.glance != Glance::Everything
-            && (plan.bind != Bind::Always || self.state.find(event.tid).is_some())
-    }
-
-    /// The fd that an event is going to be about, of an event that may be [passed by](Inspector::pass_by): `begin` is the
-    /// event with which `thread` began its last call, if that has not been noted yet.
+    /// The fd that an event is going to be about that leaves behind no more than a [trace](Inspector::trace) of its call:
+    /// `begin` is the event with which `thread` began its last call, if that has not been noted yet.
     #[inline]
     pub fn fd_of_next(&self, event: &Event<'_>, begin: Option<&Event<'_>>, thread: &Thread) -> Option<i64> {
         let plan = self.plan(event.ty);

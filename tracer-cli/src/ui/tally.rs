@@ -151,6 +151,9 @@ impl Tally {
         if verdict == Verdict::Refused || is_of_nobody(event, thread) {
             return;
         }
+        if self.gate.as_ref().is_some_and(|gate| !gate.admits(thread)) {
+            return;
+        }
         let fd = self.asks_about_fd(verdict).then(|| context.fd());
         let decided = match (verdict, &self.filter, fd) {
             (Verdict::Open, Some(filter), Some(fd)) => filter.decided_by_fd(|| fd),
