@@ -1,7 +1,9 @@
 //! Nothing is lost in silence: what the kernel tried to deliver is printed or counted, and what a kernel refuses is
 //! named.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tracer_tests::programs::run_silent;
@@ -96,11 +98,24 @@ fn without(programs: &str, wanted: &str) -> Result<String> {
         &filter,
     ]);
     let mut tracer = Tracer::start_with(&mut command)?;
-    let workload = || run_silent(Command::new("/bin/cat").arg("/etc/passwd")).map(drop);
-    tracer.until(&format!("«{wanted}» without {programs}"), workload, |line| line.starts_with(wanted))?;
+    tracer
+        .until(&format!("«{wanted}» without {programs}"), read_slowly, |line| line.starts_with(wanted))?;
     let output = tracer.finish()?;
     ensure!(output.code == 0, "without {programs}: status {}: {}", output.code, output.stderr);
     Ok(output.stderr)
+}
+
+/// Reads a file with a program that is there for a while: where the kernel does not tell that it was started, its name
+/// is looked up.
+fn read_slowly() -> Result<()> {
+    let mut command = Command::new("/bin/cat");
+    command.args(["/etc/passwd", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().with_context(|| format!("{command:?}"))?;
+    thread::sleep(Duration::from_millis(50));
+    // It ends with its input.
+    drop(child.stdin.take());
+    child.wait()?;
+    Ok(())
 }
 
 fn each_program_refused() -> Result<Completion> {

@@ -369,7 +369,8 @@ impl Along<'_> {
                         self.sink.count_latency(head.ts.saturating_sub(began.head.ts));
                     }
                     if is_glanced {
-                        if known.is_absent || head.is_for_old {
+                        // What is to be looked at is to stand there as it was recorded.
+                        if head.is_for_old {
                             break;
                         }
                         let began = usize::from(begin).checked_sub(1).and_then(|i| self.row.events.get(i));
