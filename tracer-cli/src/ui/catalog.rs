@@ -1,6 +1,6 @@
 //! All views: those in the binary, and people's own in folders, which come first.
 
-use super::aggregate::{Layout, LayoutError};
+use super::layout::{Layout, LayoutError};
 use super::view::{Kind, View};
 use crate::chisel::{self, sandbox::Descriptions};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Where the user is: a view, and what was selected on the way to it. Each step narrows the filter.
 
-use super::aggregate::{Layout, LayoutError};
 use super::cell::Cell;
+use super::layout::{Layout, LayoutError};
 use super::view::{View, at_depth};
 use crate::filter::{Filter, FilterError};
 use std::fmt::Write;

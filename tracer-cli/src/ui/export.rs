@@ -1,8 +1,9 @@
 //! What leaves the screen: tables and texts as files, commands for the shell, the rows of a view as JSON.
 
-use super::aggregate::{Layout, Row};
+use super::aggregate::Row;
 use super::app::{App, Screen};
 use super::cell::{self, Cell};
+use super::layout::Layout;
 use super::text_screen::TextScreen;
 use serde_json::{Map, Value as Json, json};
 use std::fs::OpenOptions;

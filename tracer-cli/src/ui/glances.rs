@@ -1,6 +1,6 @@
 //! Which columns of a table an event can change, known before it comes.
 
-use super::aggregate::{Column, Layout};
+use super::layout::{Column, Layout};
 use super::standing::Standing;
 use super::view::Aggregation;
 use crate::fields::{FieldFlags, Follows, follows, noted_use};

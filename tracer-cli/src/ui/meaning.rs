@@ -1,7 +1,7 @@
 //! What a value says to somebody who looks for trouble, whatever it is a value of: that decides its colour.
 
-use super::aggregate::Column;
 use super::cell::Cell;
+use super::layout::Column;
 use super::view::Aggregation;
 
 /// CPU, in percent of one, from which on a thread is busy, and from which on it has no rest.

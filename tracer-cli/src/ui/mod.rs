@@ -21,6 +21,7 @@ mod gather;
 mod glances;
 mod keyboard;
 mod keys;
+pub mod layout;
 pub mod lines;
 mod meaning;
 pub mod menu;

@@ -278,8 +278,8 @@ impl Sink for Part {
 
 #[cfg(test)]
 mod tests {
-    use super::super::aggregate::Layout;
     use super::super::catalog::Catalog;
+    use super::super::layout::Layout;
     use super::super::span::Activity;
     use super::super::tally::Gathering;
     use super::super::view::{Kind, View, at_depth};

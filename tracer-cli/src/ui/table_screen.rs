@@ -1,8 +1,9 @@
 //! Draws tables and lists.
 
-use super::aggregate::{Column as LayoutColumn, Row};
+use super::aggregate::Row;
 use super::app::{App, HEAD};
 use super::cell;
+use super::layout::Column as LayoutColumn;
 use super::meaning;
 use super::theme::Theme;
 use super::view::Kind;

@@ -1,7 +1,8 @@
 //! What is gathered of the events that are watched, and what of them may be passed by.
 
-use super::aggregate::{Layout, Table};
+use super::aggregate::Table;
 use super::glances::Glances;
+use super::layout::Layout;
 use super::lines::LineMaker;
 use super::span::Activity;
 use super::spectrogram::RANGES;

@@ -3,8 +3,9 @@
 //! The screen sends [`Request`]s and receives [`Report`]s. A live source goes on through all orders; a capture is read
 //! again for each.
 
-use super::aggregate::{Layout, Sample};
+use super::aggregate::Sample;
 use super::gather::Gatherer;
+use super::layout::Layout;
 use super::lines::{Line, LineMaker};
 use super::observe::Observed;
 use super::portions::{self, OfIndex, OfSections, PORTION};
